@@ -27,6 +27,8 @@ pub struct Symbol {
     pub start: u64,
     /// `None` where the table states none.
     pub size: Option<u64>,
+    /// Other names of the same code: of functions that the linker or the compiler folded into one.
+    pub aliases: Vec<String>,
 }
 
 /// Both tables of a file.
@@ -126,20 +128,16 @@ impl Table {
         // If the largest does not contain the address, no other symbol does.
         let at = [0, sizeless].into_iter().find(|at| same.get(*at).is_some_and(|entry| is_in(&entry)))?;
         let entry = &same[at];
-        let name = self.plainest(&same[at..], entry)?;
+        let same = same[at..].iter().take_while(|other| other.size == entry.size).take(MAX_ALIASES);
+        let names: Vec<&[u8]> = same.filter_map(|alias| self.name(alias)).collect();
+        let name = plainest(&names)?;
+        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         Some(Symbol {
-            name: String::from_utf8_lossy(name).into_owned(),
+            name: text(name),
             start: entry.address,
             size: Some(entry.size).filter(|size| *size > 0),
+            aliases: names.iter().filter(|other| **other != name).map(|other| text(other)).collect(),
         })
-    }
-
-    /// The name of a symbol, or of another one for the same code: of `__clone3` and `clone3` the one without
-    /// underscores.
-    fn plainest(&self, same: &[Entry], entry: &Entry) -> Option<&[u8]> {
-        let aliases = same.iter().take_while(|other| other.size == entry.size).take(MAX_ALIASES);
-        let mut names = aliases.filter_map(|alias| self.name(alias));
-        names.find(|name| !name.starts_with(b"__")).or_else(|| self.name(entry))
     }
 
     fn name(&self, entry: &Entry) -> Option<&[u8]> {
@@ -147,6 +145,11 @@ impl Table {
         let end = name.iter().take(LONGEST_NAME).position(|byte| *byte == 0);
         Some(&name[..end.unwrap_or(name.len().min(LONGEST_NAME))])
     }
+}
+
+/// The first of the names of the same code: of `__clone3` and `clone3` the one without underscores.
+fn plainest<'n>(names: &[&'n [u8]]) -> Option<&'n [u8]> {
+    names.iter().find(|name| !name.starts_with(b"__")).or(names.first()).copied()
 }
 
 /// A symbol that may be a function of this file (gABI, chapter 4, "Symbol Table").

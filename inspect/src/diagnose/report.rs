@@ -10,10 +10,12 @@ use super::finding::{Concerned, Finding, Gap, Kind, Place};
 use super::table::{Diagnosis, LookedAt};
 use crate::report::Document;
 use crate::text::known::{sentence, words};
-use crate::text::{counted, duration, escape};
+use crate::text::{counted, duration, elided_to, escape, shown_name};
 
 /// Before a line that belongs to the one above.
 const INDENT: &str = "  ";
+/// Characters of a sentence with names in it.
+const LONGEST_LINE: usize = 360;
 
 /// The answer as text. `typed` is the target as the user typed it, for the suggested commands.
 pub fn render(hello: &AgentHello, typed: &str, window_ns: u64, diagnosis: &Diagnosis) -> String {
@@ -35,10 +37,10 @@ pub fn render(hello: &AgentHello, typed: &str, window_ns: u64, diagnosis: &Diagn
 }
 
 fn write_finding(text: &mut String, number: usize, finding: &Finding, typed: &str) {
-    let _ = writeln!(text, "\n{number}. {}: {}", finding.kind.name(), escape(&finding.what));
-    lines(text, "evidence", finding.evidence.iter().map(|line| escape(line).into_owned()));
+    let _ = writeln!(text, "\n{number}. {}: {}", finding.kind.name(), with_names(&finding.what));
+    lines(text, "evidence", finding.evidence.iter().map(|line| with_names(line)));
     for one in &finding.concerned {
-        let _ = writeln!(text, "   {}: {}", escape(&one.who), escape(&one.does));
+        let _ = writeln!(text, "   {}: {}", with_names(&one.who), with_names(&one.does));
         if let Some(place) = &one.place {
             let _ = writeln!(text, "      at {}", place_text(place));
         }
@@ -65,11 +67,16 @@ fn lines(text: &mut String, word: &str, lines: impl IntoIterator<Item = String>)
     }
 }
 
+/// Text of ours with names in it, which is longer than a name.
+fn with_names(text: &str) -> String {
+    elided_to(&escape(text), LONGEST_LINE).into_owned()
+}
+
 fn place_text(place: &Place) -> String {
-    let function = escape(&place.function);
+    let function = shown_name(&place.function);
     match (&place.file, place.line) {
         (Some(file), Some(line)) => format!("{function} {}:{line}", escape(file)),
-        _ => function.into_owned(),
+        _ => function,
     }
 }
 

@@ -19,14 +19,9 @@ const SECOND: u64 = 1_000_000_000;
 fn frames(functions: &[&str]) -> Vec<Frame> {
     let frame = |function: &&str| Frame {
         function: Some((*function).into()),
-        mangled: None,
         file: function.starts_with("shop::").then(|| "src/main.rs".into()),
         line: function.starts_with("shop::").then_some(7),
-        column: None,
-        is_inlined: false,
-        module: None,
-        module_offset: 0,
-        function_offset: None,
+        ..Frame::unknown(0)
     };
     functions.iter().map(frame).collect()
 }

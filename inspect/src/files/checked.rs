@@ -101,6 +101,13 @@ impl Checked {
         Ok(Checked { length: metadata.len(), file })
     }
 
+    /// The user that owns it.
+    #[cfg(target_os = "linux")]
+    pub(super) fn owner(&self) -> Option<u32> {
+        use std::os::unix::fs::MetadataExt as _;
+        self.file.metadata().ok().map(|metadata| metadata.uid())
+    }
+
     /// What tells the file from every other one, and from itself when it is changed: device, inode, length, and the
     /// times of the last change of content and of anything, which the kernel sets. `None` on other systems.
     #[cfg(unix)]

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use rgops_protocol::reply::Module;
 
+#[cfg(target_os = "linux")]
+use super::checked::Place;
 use super::checked::{Checked, Root};
 
 /// Whether the kernel confirms that the process maps a module as the answer says.
@@ -26,6 +28,8 @@ pub(crate) enum Believed {
 pub(crate) struct Process {
     #[cfg(target_os = "linux")]
     directory: Option<std::fs::File>,
+    #[cfg(target_os = "linux")]
+    pid: u32,
     /// `/proc/PID`, for messages.
     shown: std::path::PathBuf,
     executable: Option<String>,
@@ -96,9 +100,29 @@ impl Process {
         let root = openat(&directory, "root", look, Mode::empty())
             .ok()
             .map(|root| Arc::new(Root::new(format!("{shown}/root").into(), root.into())));
-        let maps = openat(&directory, "maps", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        let mappings = maps.ok().and_then(|maps| read_maps(maps.into()).ok()).unwrap_or_default();
-        Process { directory: Some(directory.into()), shown: shown.into(), executable, mappings, root }
+        let mappings = read_maps(&directory, mapping).unwrap_or_default();
+        let directory = Some(directory.into());
+        Process { directory, pid, shown: shown.into(), executable, mappings, root }
+    }
+
+    /// The names of code that it made at run time: `/tmp/perf-PID.map` in its root, with the pid that it knows itself
+    /// by. Only if the user that it runs as owns the file, because everybody can write to that folder.
+    pub(crate) fn perf_map(&self) -> Option<Checked> {
+        use std::io::Read as _;
+
+        let mut status = Vec::new();
+        let file = open_in(self.directory.as_ref()?, "status").ok()?;
+        file.take(MAX_STATUS_BYTES).read_to_end(&mut status).ok()?;
+        let status = crate::procfs::Status::parse(&String::from_utf8_lossy(&status), self.pid)?;
+        let path = format!("/tmp/perf-{}.map", status.inner_pid);
+        let file = Place::InRoot(self.root.clone()?, path.into()).open().ok()?;
+        (file.owner() == Some(status.euid())).then_some(file)
+    }
+
+    /// Where it has executable memory that is not of a file, from start to end, as it is now.
+    pub(crate) fn anonymous_code(&self) -> Vec<(u64, u64)> {
+        let directory = self.directory.as_ref();
+        directory.and_then(|directory| read_maps(directory, anonymous_code).ok()).unwrap_or_default()
     }
 
     /// Opens its executable, whatever happened to the file's name.
@@ -130,25 +154,45 @@ impl Process {
     pub(crate) fn open_mapped(&self, _: &str) -> io::Result<Checked> {
         Err(io::ErrorKind::NotFound.into())
     }
+
+    pub(crate) fn perf_map(&self) -> Option<Checked> {
+        None
+    }
+
+    pub(crate) fn anonymous_code(&self) -> Vec<(u64, u64)> {
+        Vec::new()
+    }
 }
 
 /// Limit of bytes read: about 300,000 mappings of files. Later mappings are ignored.
 #[cfg(target_os = "linux")]
 const MAX_BYTES: u64 = 32 << 20;
 
+/// Opens a file that the kernel writes in the folder of a process.
 #[cfg(target_os = "linux")]
-fn read_maps(maps: std::fs::File) -> io::Result<Vec<Mapping>> {
+fn open_in(directory: impl std::os::fd::AsFd, name: &str) -> io::Result<std::fs::File> {
+    use rustix::fs::{Mode, OFlags, openat};
+    Ok(openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
+}
+
+/// `status` has about 1.5 KiB.
+#[cfg(target_os = "linux")]
+const MAX_STATUS_BYTES: u64 = 64 << 10;
+
+/// What each line of `maps` says, within [`MAX_BYTES`].
+#[cfg(target_os = "linux")]
+fn read_maps<T>(directory: impl std::os::fd::AsFd, each: impl Fn(&str) -> Option<T>) -> io::Result<Vec<T>> {
     use std::io::{BufRead as _, Read as _};
 
-    let mut lines = io::BufReader::new(maps.take(MAX_BYTES));
-    let mut mappings = Vec::new();
+    let mut lines = io::BufReader::new(open_in(directory, "maps")?.take(MAX_BYTES));
+    let mut found = Vec::new();
     let mut line = Vec::new();
     loop {
         line.clear();
         if lines.read_until(b'\n', &mut line)? == 0 {
-            return Ok(mappings);
+            return Ok(found);
         }
-        mappings.extend(mapping(&String::from_utf8_lossy(&line)));
+        found.extend(each(&String::from_utf8_lossy(&line)));
     }
 }
 
@@ -164,4 +208,45 @@ fn mapping(line: &str) -> Option<Mapping> {
         range: range.to_owned(),
         path: path.to_owned(),
     })
+}
+
+/// Memory of no file that has a path in `maps` nevertheless: memfd_create(2), a mapping shared with a child process, one
+/// in /dev/shm, one that prctl(PR_SET_VMA_ANON_NAME) named.
+#[cfg(target_os = "linux")]
+const ANONYMOUS: [&str; 5] = ["/memfd:", "/dev/zero", "/dev/shm/", "[anon:", "[anon_shmem:"];
+
+/// The range of a mapping of code that no file has: without a path, or with one of [`ANONYMOUS`].
+#[cfg(target_os = "linux")]
+fn anonymous_code(line: &str) -> Option<(u64, u64)> {
+    let mut words = line.split_ascii_whitespace();
+    let (start, end) = words.next()?.split_once('-')?;
+    let is_executable = words.next()?.as_bytes().get(2) == Some(&b'x');
+    // After the offset, the device and the inode.
+    let is_anonymous =
+        words.nth(3).is_none_or(|path| ANONYMOUS.iter().any(|anonymous| path.starts_with(anonymous)));
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    (is_executable && is_anonymous).then_some((number(start)?, number(end)?))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_anonymous_when_no_file_has_it() {
+        let range = Some((0x7f00_0000, 0x7f00_1000));
+        for (rest, expected) in [
+            ("rwxp 00000000 00:00 0 \n", range),
+            ("r-xp 00000000 00:00 0\n", range),
+            ("r-xs 00000000 00:01 2055 /memfd:doublemapper (deleted)\n", range),
+            ("r-xs 00000000 00:01 7 /dev/zero (deleted)\n", range),
+            ("r-xp 00000000 00:00 0 [anon:v8]\n", range),
+            ("rw-p 00000000 00:00 0 \n", None),
+            ("r-xp 00000000 00:00 0 [vdso]\n", None),
+            ("r-xp 00001000 fd:00 99 /usr/bin/x\n", None),
+        ] {
+            assert_eq!(anonymous_code(&format!("7f000000-7f001000 {rest}")), expected, "{rest}");
+        }
+        assert_eq!(anonymous_code("x-y r-xp"), None);
+    }
 }

@@ -141,14 +141,9 @@ mod tests {
     fn frame(function: &str, file: Option<&str>) -> Frame {
         Frame {
             function: Some(Arc::from(function)),
-            mangled: None,
             file: file.map(Arc::from),
             line: file.map(|_| 7),
-            column: None,
-            is_inlined: false,
-            module: None,
-            module_offset: 0,
-            function_offset: None,
+            ..Frame::unknown(0)
         }
     }
 

@@ -44,15 +44,16 @@ impl Status {
         self.users[1]
     }
 
-    fn parse(text: &str, pid: u32) -> Option<Status> {
+    /// Of the text of the file; `pid` if it does not state the one in the innermost namespace.
+    pub(crate) fn parse(text: &str, pid: u32) -> Option<Status> {
         // `Name:` comes first and cannot contain a line end: the kernel escapes it.
         let field = |name: &str| {
             text.lines().find_map(|line| line.strip_prefix(name)).map(|rest| rest.split_ascii_whitespace())
         };
         Some(Status {
             users: field("Uid:")?.map_while(|user| user.parse().ok()).collect::<Vec<_>>().try_into().ok()?,
-            // Kernels before 4.1 do not have NSpid.
-            inner_pid: match field("NSpid:").and_then(|pids| pids.last()) {
+            // Not NSpid, which a thread's file has of the thread. Kernels before 4.1 do not have it.
+            inner_pid: match field("NStgid:").and_then(|pids| pids.last()) {
                 Some(inner) => inner.parse().ok()?,
                 None => pid,
             },
@@ -69,8 +70,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_innermost_pid_is_the_last_of_nspid() {
-        let text = "Name:\tx\nUid:\t1\t2\t3\t4\nNSpid:\t900\t7\t1\nVmRSS:\t  12 kB\n";
+    fn the_innermost_pid_is_the_last_of_nstgid() {
+        let text = "Name:\tx\nUid:\t1\t2\t3\t4\nNStgid:\t900\t7\t1\nNSpid:\t901\t8\t2\nVmRSS:\t  12 kB\n";
         let status = Status::parse(text, 900).unwrap();
         assert_eq!(status, Status { users: [1, 2, 3, 4], inner_pid: 1, resident_bytes: Some(12288) });
         assert_eq!(status.euid(), 2);

@@ -95,12 +95,7 @@ fn origin(profile: &Profile, function: &Function) -> Origin {
         function: text(function.name),
         mangled: text(function.system_name),
         file: text(function.filename),
-        line: None,
-        column: None,
-        is_inlined: false,
-        module: None,
-        module_offset: 0,
-        function_offset: None,
+        ..Frame::unknown(0)
     })
 }
 

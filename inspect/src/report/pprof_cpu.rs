@@ -13,7 +13,7 @@ use super::top::JsonTop;
 use crate::profile::top::Top;
 use crate::profile::{CpuProfile, OwnCode, proto::Profile};
 use crate::symbols::{ModuleSymbols, file_name};
-use crate::text::{counted, duration, escape};
+use crate::text::{counted, duration, escape, shown_name};
 use rgops_pprof::measurement::{label, percentage};
 
 /// Less CPU time than that is not worth a warning.
@@ -142,7 +142,7 @@ pub fn own_code(own: &OwnCode, rows: usize) -> String {
     }
     let mut line = |value: i64, what: &str| {
         let time = label(value, "nanoseconds", "auto");
-        let _ = writeln!(text, "{time:>10} {}  {}", percentage(value, own.total), escape(what));
+        let _ = writeln!(text, "{time:>10} {}  {}", percentage(value, own.total), shown_name(what));
     };
     for (function, value) in &own.functions[..shown] {
         line(*value, function);

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::document::Document;
 use super::known::{JsonKnown, JsonProcess};
 use crate::schedtrace::{BusyTask, RuntimeLine, Source, Worker, WorkerDetail};
-use crate::text::escape;
 use crate::text::known::sentence;
+use crate::text::{escape, shown_name};
 
 /// The line of a runtime, with a newline.
 pub fn render(line: &RuntimeLine) -> String {
@@ -41,7 +41,7 @@ pub fn render(line: &RuntimeLine) -> String {
             lines.push_str(&format!("W…: and {} more workers\n", line.workers_left_out));
         }
         for task in &detail.tasks {
-            let name = task.name.as_deref().map(escape);
+            let name = task.name.as_deref().map(shown_name);
             let task =
                 TaskLine { id: task.id, state: task.state, worker: task.worker, name: name.as_deref() };
             lines.push_str(&format!("{task}\n"));

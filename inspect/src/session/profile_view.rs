@@ -4,7 +4,7 @@ use super::connect::Session;
 use crate::budget::Budget;
 use crate::profile::Process;
 use crate::profile::top::Top;
-use crate::text::{elided, escape};
+use crate::text::{self, escape};
 
 /// Additional data to show with a profile.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +43,7 @@ impl Session {
 pub(super) fn table(top: &Top) -> String {
     let mut shown = top.clone();
     for row in &mut shown.rows {
-        row.function = elided(&row.function).into_owned();
+        row.function = text::shown_name(&row.function);
     }
     shown.text().lines().map(|line| escape(line).into_owned() + "\n").collect()
 }

@@ -28,6 +28,11 @@ pub struct Frame {
     /// Bytes from the start of the function that was called; the same for all frames inlined at the address.
     /// Without a symbol the start is known from unwind data; `None` if that is missing, too.
     pub function_offset: Option<u64>,
+    /// Other functions with the same code, which the compiler or the linker folded into one: it may be any of them that
+    /// was called, unless `function` was chosen by its caller.
+    pub aliases: Arc<[Arc<str>]>,
+    /// Whether the caller names what only `function` belongs to, and none of the aliases.
+    pub is_told_by_caller: bool,
 }
 
 impl Frame {
@@ -71,6 +76,8 @@ impl Frame {
             module: None,
             module_offset: avma,
             function_offset: None,
+            aliases: Arc::default(),
+            is_told_by_caller: false,
         }
     }
 

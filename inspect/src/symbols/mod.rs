@@ -6,12 +6,14 @@
 
 mod debug;
 pub(crate) mod files;
+mod folded;
 mod frame;
 mod module_symbols;
 mod names;
 mod origin;
 mod reasons;
 mod remembered;
+mod run_time_code;
 mod source;
 mod symbolizer;
 

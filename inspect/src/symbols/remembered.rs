@@ -39,6 +39,8 @@ struct Kept {
 struct Address {
     start: Option<u64>,
     frames: Vec<Kept>,
+    /// Other functions with the same code.
+    aliases: Arc<[Arc<str>]>,
 }
 
 /// What is known about a file.
@@ -100,7 +102,11 @@ impl Remembered {
             function_offset,
             ..bare.clone()
         };
-        Some(address.frames.iter().map(frame).collect())
+        let mut frames: Vec<Frame> = address.frames.iter().map(frame).collect();
+        if let Some(outer) = frames.last_mut() {
+            outer.aliases = address.aliases.clone();
+        }
+        Some(frames)
     }
 
     /// Keeps the frames of an address.
@@ -119,7 +125,8 @@ impl Remembered {
         if self.used.len() >= MAX_ADDRESSES || self.charge.grow(2 * bytes as u64).is_err() {
             return;
         }
-        self.known.insert(lookup, Address { start, frames: frames.iter().map(keep).collect() });
+        let aliases = frames.last().map(|outer| outer.aliases.clone()).unwrap_or_default();
+        self.known.insert(lookup, Address { start, frames: frames.iter().map(keep).collect(), aliases });
         self.used.insert(lookup);
         self.is_new = true;
     }
@@ -172,21 +179,23 @@ fn encode(known: &BTreeMap<u64, Address>, build_id: &[u8], identity: &[u64; 7]) 
         addresses.extend(lookup.to_le_bytes());
         addresses.extend(address.start.unwrap_or(u64::MAX).to_le_bytes());
         addresses.extend((address.frames.len() as u32).to_le_bytes());
+        let mut place = |of| {
+            *places.entry(of).or_insert_with(|| {
+                length += of.len() + 4;
+                texts.push(of);
+                texts.len() as u32
+            })
+        };
         for frame in &address.frames {
             for of in [&frame.function, &frame.mangled, &frame.file] {
-                let place = of.as_deref().map_or(0, |of| {
-                    *places.entry(of).or_insert_with(|| {
-                        length += of.len() + 4;
-                        texts.push(of);
-                        texts.len() as u32
-                    })
-                });
-                addresses.extend(place.to_le_bytes());
+                addresses.extend(of.as_deref().map_or(0, &mut place).to_le_bytes());
             }
             addresses.extend(frame.line.to_le_bytes());
             addresses.extend(frame.column.to_le_bytes());
             addresses.push(u8::from(frame.is_inlined));
         }
+        addresses.extend((address.aliases.len() as u32).to_le_bytes());
+        address.aliases.iter().for_each(|alias| addresses.extend(place(&**alias).to_le_bytes()));
     }
     if length > MAX_TEXTS {
         return None;
@@ -230,20 +239,26 @@ fn decode(
     let mut known = BTreeMap::new();
     for _ in 0..rest.u32()? {
         let (lookup, start, count) = (rest.u64()?, rest.u64()?, rest.u32()?);
+        let text = |place: u32| match place.checked_sub(1) {
+            None => Some(None),
+            Some(at) => texts.get(at as usize).map(|text| Some(text.clone())),
+        };
         let mut frames = Vec::new();
         for _ in 0..count {
             let [function, mangled, file] = [rest.u32()?, rest.u32()?, rest.u32()?];
             let (line, column, flags) = (rest.u32()?, rest.u16()?, rest.take(1)?[0]);
-            let text = |place: u32| match place.checked_sub(1) {
-                None => Some(None),
-                Some(at) => texts.get(at as usize).map(|text| Some(text.clone())),
-            };
             charge.grow(2 * size_of::<Kept>() as u64).ok()?;
             let (function, mangled, file) = (text(function)?, text(mangled)?, text(file)?);
             frames.push(Kept { function, mangled, file, line, column, is_inlined: flags == 1 });
         }
+        let mut aliases = Vec::new();
+        for _ in 0..rest.u32()? {
+            charge.grow(2 * size_of::<Arc<str>>() as u64).ok()?;
+            aliases.push(text(rest.u32()?)??);
+        }
         charge.grow(2 * size_of::<(u64, Address)>() as u64).ok()?;
-        known.insert(lookup, Address { start: Some(start).filter(|start| *start != u64::MAX), frames });
+        let start = Some(start).filter(|start| *start != u64::MAX);
+        known.insert(lookup, Address { start, frames, aliases: aliases.into() });
     }
     rest.0.is_empty().then_some(known)
 }

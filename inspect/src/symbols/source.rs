@@ -223,7 +223,9 @@ impl Source {
             place = inlined.called_at.as_ref();
         }
         let outer = self.full_name(lookup, &known);
-        frames.push(frame(&outer, place, false));
+        let mut outer = frame(&outer, place, false);
+        outer.aliases = self.aliases(lookup, &known, &outer);
+        frames.push(outer);
         frames
     }
 
@@ -238,6 +240,26 @@ impl Source {
             return linked.name;
         }
         known.name.clone()
+    }
+
+    /// Names of other Rust functions that have the code of this one. Of the functions that the linker folded, debug
+    /// information describes one only.
+    fn aliases(&mut self, lookup: u64, known: &Known, outer: &Frame) -> Arc<[Arc<str>]> {
+        if outer.mangled.is_none() {
+            return Arc::default();
+        }
+        let Some(symbol) = self.symbol(lookup).filter(|symbol| symbol.start == known.start) else {
+            return Arc::default();
+        };
+        let names = std::iter::once(&symbol.name).chain(&symbol.aliases);
+        let names = names.filter(|name| names::is_mangled_rust(name)).map(|name| names::demangle(name));
+        let mut others: Vec<Arc<str>> = Vec::new();
+        for name in names {
+            if outer.function.as_deref() != Some(&*name) && !others.iter().any(|other| **other == *name) {
+                others.push(name.into());
+            }
+        }
+        others.into()
     }
 
     fn known(&mut self, lookup: u64) -> Option<Known> {

@@ -10,9 +10,12 @@ use rgops_protocol::reply::{Module, Stack};
 
 use crate::budget;
 use crate::cache::Directory;
+use crate::files::Process;
 use crate::symbols::files::Finder;
+use crate::symbols::folded;
 use crate::symbols::frame::Frame;
 use crate::symbols::module_symbols::ModuleSymbols;
+use crate::symbols::run_time_code::RunTimeCode;
 use crate::symbols::source::Source;
 
 /// Resolves the addresses of one process to names.
@@ -32,6 +35,9 @@ pub struct Symbolizer {
     loaded: BTreeMap<u64, usize>,
     /// Results by source and requested svma.
     found: HashMap<(usize, u64), Arc<[Frame]>>,
+    process: Option<Arc<Process>>,
+    /// Code of the process that no module has: read for the first such address after each list of modules.
+    run_time_code: Option<RunTimeCode>,
     /// Charge of the results.
     charge: Charge,
 }
@@ -74,6 +80,8 @@ impl Symbolizer {
             hasher: RandomState::new(),
             loaded: BTreeMap::new(),
             found: HashMap::new(),
+            process: None,
+            run_time_code: None,
             charge: Charge::none(budget),
         };
         symbolizer.set_modules(modules);
@@ -97,6 +105,7 @@ impl Symbolizer {
             return;
         }
         let finder = Finder::new(self.local_pid, &self.symbol_directories, &self.budget);
+        (self.process, self.run_time_code) = (Some(finder.process().clone()), None);
         for module in modules {
             let alike = self.known.entry(hash(&self.hasher, module)).or_default();
             let known = alike.iter().find(|index| self.sources[**index].module() == module);
@@ -126,7 +135,7 @@ impl Symbolizer {
     /// resolved before stay addresses, and their module reports that.
     pub fn shared_frames(&mut self, avma: u64, is_return_address: bool) -> Arc<[Frame]> {
         let Some(index) = self.module_index(avma) else {
-            return Arc::new([Frame::unknown(avma)]);
+            return Arc::new([self.outside_modules(avma, is_return_address)]);
         };
         let source = &mut self.sources[index];
         let svma = source.svma(avma);
@@ -150,11 +159,27 @@ impl Symbolizer {
         frames
     }
 
+    /// The frame of an address that no module has: code made at run time, or nothing that is known.
+    fn outside_modules(&mut self, avma: u64, is_return_address: bool) -> Frame {
+        let Some(process) = self.process.as_ref().filter(|_| self.budget.check_time().is_ok()) else {
+            return Frame::unknown(avma);
+        };
+        let code = self.run_time_code.get_or_insert_with(|| RunTimeCode::of(process, &self.budget));
+        code.frame(avma, avma.wrapping_sub(u64::from(is_return_address)))
+    }
+
     /// All frames of a captured stack, innermost first.
     pub fn stack(&mut self, stack: &Stack) -> Vec<Frame> {
         let mut frames = Vec::with_capacity(stack.frames.len());
+        // The function whose caller is not known yet.
+        let mut called: Option<usize> = None;
         for (position, avma) in stack.frames.iter().enumerate() {
-            frames.extend(self.shared_frames(*avma, position > 0).iter().cloned());
+            let callers = self.shared_frames(*avma, position > 0);
+            if let Some(called) = called.map(|called| &mut frames[called]) {
+                folded::choose(called, &callers[0]);
+            }
+            frames.extend(callers.iter().cloned());
+            called = frames.len().checked_sub(1);
         }
         frames
     }

@@ -3,24 +3,40 @@
 
 use std::borrow::Cow;
 
+use super::printable::escape;
+
 /// Characters of a name that are shown whole. Longer names are of iterators and futures inside each other.
 const WHOLE: usize = 240;
 
 /// Deepest nesting of generic arguments that is tried first.
 const DEEPEST: usize = 5;
 
-/// A name that fits on a screen: with as many levels of generic arguments as fit, or without its middle.
-pub fn elided(name: &str) -> Cow<'_, str> {
+/// A name from a program as it is shown: safe on a terminal, and elided if it is long.
+pub fn shown_name(name: &str) -> String {
+    // Escaped first, which makes it longer.
+    elided_to(&escape(name), WHOLE).into_owned()
+}
+
+/// A name of at most this many characters: with as many levels of generic arguments as fit, or without its middle.
+pub fn elided_to(name: &str, most: usize) -> Cow<'_, str> {
     // The number of bytes is never smaller than that of characters.
-    if name.len() <= WHOLE || name.chars().count() <= WHOLE {
+    if name.len() <= most || name.chars().count() <= most {
         return Cow::Borrowed(name);
     }
     let levels = (0..=DEEPEST).rev().filter_map(|depth| to_depth(name, depth));
-    let shortest = levels.map(|shown| (shown.chars().count(), shown)).find(|(length, _)| *length <= WHOLE);
+    let shortest = levels.map(|shown| (shown.chars().count(), shown)).find(|(length, _)| *length <= most);
     Cow::Owned(shortest.map_or_else(
-        || without_middle(&to_depth(name, 0).unwrap_or_else(|| name.to_owned())),
+        || without_middle(&to_depth(name, 0).unwrap_or_else(|| name.to_owned()), most),
         |(_, shown)| shown,
     ))
+}
+
+/// The name with `<…>` for all generic arguments: one text for a function and all types that it is made for.
+pub(crate) fn without_arguments(name: &str) -> Cow<'_, str> {
+    match name.contains('<') {
+        true => to_depth(name, 0).map_or(Cow::Borrowed(name), Cow::Owned),
+        false => Cow::Borrowed(name),
+    }
 }
 
 /// The name with `<…>` for generic arguments inside more than `depth` others; `None` if its brackets do not match.
@@ -64,13 +80,13 @@ fn to_depth(name: &str, depth: usize) -> Option<String> {
 }
 
 /// The start and the end, which has the last part of the path.
-fn without_middle(name: &str) -> String {
+fn without_middle(name: &str, most: usize) -> String {
     let length = name.chars().count();
-    if length <= WHOLE {
+    if length <= most {
         return name.to_owned();
     }
-    let tail = WHOLE / 3;
-    let head: String = name.chars().take(WHOLE - tail - 1).collect();
+    let tail = most / 3;
+    let head: String = name.chars().take(most - tail - 1).collect();
     let tail: String = name.chars().skip(length - tail).collect();
     format!("{head}…{tail}")
 }
@@ -78,6 +94,17 @@ fn without_middle(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn elided(name: &str) -> Cow<'_, str> {
+        elided_to(name, WHOLE)
+    }
+
+    #[test]
+    fn a_name_of_control_characters_is_not_longer_when_it_is_safe() {
+        let name = shown_name(&"\u{202e}\u{1b}".repeat(1000));
+        assert!(name.chars().count() <= WHOLE && !name.contains(['\u{202e}', '\u{1b}']), "{name}");
+        assert_eq!(shown_name("shop::reserve"), "shop::reserve");
+    }
 
     #[test]
     fn names_that_fit_are_whole() {

@@ -13,7 +13,8 @@ mod units;
 
 pub use columns::{WIDEST_COLUMN, width};
 pub use descriptors::few_left;
-pub use elided::elided;
+pub(crate) use elided::without_arguments;
+pub use elided::{elided_to, shown_name};
 pub use escaping::{Escaping, write_json};
 pub(crate) use left_out::reason;
 pub use printable::{escape, label};

@@ -10,7 +10,9 @@ use std::fmt::Write as _;
 /// invisible and bidirectional ones become `\u{202e}`, …. A backslash is not escaped, so ordinary text does not
 /// change.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unprintable) {
+    // Nearly all names: bytes are compared many at a time.
+    let is_plain = |byte: &u8| (b' '..=b'~').contains(byte);
+    if text.as_bytes().iter().all(is_plain) || !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use rgops_protocol::reply::Known;
 
 use super::snapshot::{Part, Snapshot};
-use crate::text::{bytes_short, counted, duration, escape};
+use crate::text::{bytes_short, counted, duration, escape, shown_name};
 
 /// Maximum rows of each table.
 const ROWS: usize = 10;
@@ -27,7 +27,7 @@ impl Snapshot {
                 row.tid,
                 escape(&row.name),
                 escape(&row.state),
-                escape(function)
+                shown_name(function)
             );
         }
         more(&mut text, self.threads.len(), "thread");
@@ -53,14 +53,14 @@ impl Snapshot {
                 row.tasks,
                 row.running,
                 row.scheduled,
-                escape(name)
+                shown_name(name)
             );
         }
         rest(&mut text, &self.tasks, "kind of task");
         let _ = writeln!(text, "\n     flat       cum  function");
         for row in self.functions.rows.iter().take(ROWS) {
             let (flat, cum) = (duration(unsigned(row.flat_ns)), duration(unsigned(row.cum_ns)));
-            let _ = writeln!(text, "{flat:>9} {cum:>9}  {}", escape(&row.name));
+            let _ = writeln!(text, "{flat:>9} {cum:>9}  {}", shown_name(&row.name));
         }
         rest(&mut text, &self.functions, "function");
         let _ = writeln!(text, "\n    bytes  memory");

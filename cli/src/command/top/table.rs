@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use rgops_inspect::session::Snapshot;
-use rgops_inspect::text::{bytes_short, duration, escape};
+use rgops_inspect::text::{bytes_short, duration, escape, shown_name};
 
 /// What the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ pub(super) struct Cell {
 
 impl Cell {
     fn text(text: &str) -> Cell {
-        Cell { text: escape(text).into_owned(), number: None }
+        Cell { text: shown_name(text), number: None }
     }
 
     fn count(number: u64) -> Cell {
@@ -160,7 +160,7 @@ impl Row {
 }
 
 fn lines(stack: &[String]) -> Vec<String> {
-    stack.iter().map(|line| escape(line).into_owned()).collect()
+    stack.iter().map(|line| shown_name(line)).collect()
 }
 
 fn threads(snapshot: &Snapshot) -> Vec<Row> {
@@ -195,7 +195,7 @@ fn tasks(snapshot: &Snapshot) -> Vec<Row> {
                 Cell::shown(more, row.grown_by.map(|more| more as f64)),
                 Cell::text(name),
             ],
-            title: format!("one task of {}", escape(name)),
+            title: format!("one task of {}", shown_name(name)),
             stack: lines(&row.stack),
         }
     });
@@ -206,7 +206,7 @@ fn functions(snapshot: &Snapshot) -> Vec<Row> {
     let time = |ns: i64| Cell::shown(duration(ns.max(0).cast_unsigned()), Some(ns as f64));
     let rows = snapshot.functions.rows.iter().map(|row| Row {
         cells: vec![time(row.flat_ns), time(row.cum_ns), Cell::text(&row.name)],
-        title: escape(&row.name).into_owned(),
+        title: shown_name(&row.name),
         stack: Vec::new(),
     });
     rows.collect()
@@ -247,7 +247,7 @@ fn memory(snapshot: &Snapshot) -> Vec<Row> {
                 Cell::text(&row.name),
                 Cell::text(&row.what),
             ],
-            title: escape(&row.name).into_owned(),
+            title: shown_name(&row.name),
             stack: Vec::new(),
         }
     });

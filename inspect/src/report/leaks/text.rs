@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::heap::{Grown, Growth, Heap, Snapshot};
 use crate::report::pprof_heap::rounded;
 use crate::symbols::{Frame, own_frame};
-use crate::text::{self, bytes_short, counted, duration, elided, escape};
+use crate::text::{self, bytes_short, counted, duration, escape, shown_name};
 
 /// Maximum lines shown with their stacks, and maximum frames per stack.
 const SHOWN_LINES: usize = 10;
@@ -151,11 +151,10 @@ fn row(growth: &Growth, grown: &Grown) -> [String; 7] {
 fn place(heap: &Heap, grown: &Grown) -> String {
     let own = own_frame(heap.frames(grown.stack)).or_else(|| heap.frames(grown.stack).next());
     let Some(frame) = own else { return "<stack not kept>".to_owned() };
-    let name = frame.name();
-    let name = elided(&name);
+    let name = shown_name(&frame.name());
     match line_of(frame) {
-        Some(line) => format!("{} ({})", escape(&name), escape(&line)),
-        None => escape(&name).into_owned(),
+        Some(line) => format!("{name} ({})", escape(&line)),
+        None => name,
     }
 }
 
@@ -166,7 +165,7 @@ fn line_of(frame: &Frame) -> Option<String> {
 fn stack(text: &mut String, heap: &Heap, stack: u32) {
     let total = heap.frames(stack).count();
     for frame in heap.frames(stack).take(SHOWN_FRAMES) {
-        let _ = writeln!(text, "   {}", escape(&elided(&frame.name())));
+        let _ = writeln!(text, "   {}", shown_name(&frame.name()));
         if let Some(line) = line_of(frame) {
             let _ = writeln!(text, "   \t{}", escape(&line));
         }

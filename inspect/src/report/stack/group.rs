@@ -13,7 +13,7 @@ use super::thread::{Activity, Polled, Role, Thread};
 use super::view::View;
 use crate::report::screen::Screen;
 use crate::symbols::{Frame, Origin, shown_path};
-use crate::text::{counted, duration, elided, escape};
+use crate::text::{counted, duration, escape, shown_name};
 
 /// The agent keeps this many frames of a stack at most.
 const MOST_FRAMES: usize = 512;
@@ -106,7 +106,7 @@ impl GroupWriter<'_> {
             }
             head(text, group);
             if let Some(own) = program_frame(group[0]) {
-                let _ = write!(text, ", in {}", escape(&elided(&own.name())));
+                let _ = write!(text, ", in {}", shown_name(&own.name()));
                 if let (Some(file), Some(line)) = (&own.file, own.line) {
                     let _ = write!(text, " ({}:{line})", escape(shown_path(file)));
                 }
@@ -254,7 +254,7 @@ fn write_polled(text: &mut Screen, group: &[&Thread]) {
     };
     // The same addresses mean the same functions.
     if let Some(name) = &first.name {
-        let _ = write!(text, " {}", escape(&elided(name)));
+        let _ = write!(text, " {}", shown_name(name));
     }
     text.push('\n');
 }

@@ -93,6 +93,9 @@ pub(in crate::report) struct JsonFrame<'a> {
     /// Address as stated in the module's file.
     module_offset: u64,
     function_offset: Option<u64>,
+    /// Other functions with the same code, which the compiler or the linker folded into one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<&'a str>,
 }
 
 impl<'a> JsonStack<'a> {
@@ -178,6 +181,7 @@ impl<'a> From<&'a Frame> for JsonFrame<'a> {
             module: frame.module.as_deref(),
             module_offset: frame.module_offset,
             function_offset: frame.function_offset,
+            aliases: frame.aliases.iter().map(|alias| &**alias).collect(),
         }
     }
 }

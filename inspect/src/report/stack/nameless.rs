@@ -115,15 +115,9 @@ mod tests {
 
     fn thread(tid: u32, state: &str, task: u64, functions: &[u64]) -> Thread {
         let frame = |start: &u64| Frame {
-            function: None,
-            mangled: None,
-            file: None,
-            line: None,
-            column: None,
-            is_inlined: false,
             module: Some("/app".into()),
-            module_offset: *start + 4,
             function_offset: Some(4),
+            ..Frame::unknown(*start + 4)
         };
         Thread {
             tid,

@@ -13,7 +13,7 @@ use super::view::View;
 use crate::locks::{LockKind, LockWait};
 use crate::report::screen::Screen;
 use crate::symbols::{Detail, file_name, shown_path};
-use crate::text::{counted, duration, elided, escape, utc};
+use crate::text::{counted, duration, escape, shown_name, utc};
 
 /// Maximum locks in the summary.
 const SHOWN_LOCKS: usize = 10;
@@ -100,7 +100,7 @@ impl StackReport {
             let _ = write!(text, "{} {verb} for {}", counted(count as u64, "thread"), wait.kind.text());
             let _ = wait.address.map(|address| write!(text, " {address:#x}"));
             if let Some(place) = wait.places.first() {
-                let _ = write!(text, " in {}", escape(&elided(&place.function)));
+                let _ = write!(text, " in {}", shown_name(&place.function));
                 if let (Some(file), Some(line)) = (&place.file, place.line) {
                     let _ = write!(text, " ({}:{line})", escape(shown_path(file)));
                 }

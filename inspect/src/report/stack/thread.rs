@@ -274,17 +274,8 @@ mod tests {
     use super::*;
 
     fn frames(functions: &[&str]) -> Vec<Frame> {
-        let frame = |function: &&str| Frame {
-            function: Some((*function).into()),
-            mangled: None,
-            file: None,
-            line: None,
-            column: None,
-            is_inlined: false,
-            module: None,
-            module_offset: 0,
-            function_offset: None,
-        };
+        let frame =
+            |function: &&str| Frame { function: Some((*function).into()), file: None, ..Frame::unknown(0) };
         functions.iter().map(frame).collect()
     }
 

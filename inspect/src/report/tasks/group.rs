@@ -14,7 +14,7 @@ use super::words::{runtime_kind, state};
 use crate::report::screen::Screen;
 use crate::tasks::model::{AsyncStack, Node, Resource, ResourceKind, State, TypeName};
 use crate::text::known;
-use crate::text::{counted, escape};
+use crate::text::{counted, escape, shown_name};
 
 /// Indices in ascending order, which is the order of task ids.
 fn sorted(mut tasks: Vec<usize>) -> Vec<usize> {
@@ -260,7 +260,7 @@ impl TasksReport {
                 let details: BTreeSet<&str> =
                     all.iter().filter_map(|resource| resource.detail.as_deref()).collect();
                 let shown: Vec<_> =
-                    details.iter().take(SHOWN_TASK_IDS).map(|detail| escape(detail)).collect();
+                    details.iter().take(SHOWN_TASK_IDS).map(|detail| shown_name(detail)).collect();
                 let more = if details.len() > SHOWN_TASK_IDS { ", …" } else { "" };
                 match one.kind {
                     _ if details.is_empty() => kind(one.kind).to_owned(),

@@ -6,28 +6,13 @@ use std::fmt;
 use super::report::TasksReport;
 use crate::symbols::{file_name, shown_path};
 use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, Task, TypeName};
-use crate::text::escape;
+use crate::text::{escape, shown_name};
 
 /// Maximum task ids in a group's line.
 pub(super) const SHOWN_TASK_IDS: usize = 8;
-/// Maximum characters of a name; longer names are cut in the middle.
-const SHOWN_NAME: usize = 120;
-
 /// A type's name, safe on a terminal.
 pub(super) fn type_name(name: &TypeName, verbose: bool) -> String {
-    if verbose { escape(&name.raw).into_owned() } else { cut(&escape(&name.short)) }
-}
-
-/// A long name without its middle: the start and the end identify it.
-pub(super) fn cut(name: &str) -> String {
-    let length = name.chars().count();
-    if length <= SHOWN_NAME {
-        return name.to_owned();
-    }
-    let tail = SHOWN_NAME / 3;
-    let head: String = name.chars().take(SHOWN_NAME - tail - 1).collect();
-    let tail: String = name.chars().skip(length - tail).collect();
-    format!("{head}…{tail}")
+    if verbose { escape(&name.raw).into_owned() } else { shown_name(&name.short) }
 }
 
 /// A source path without the directories of cargo's caches and of the compiler's build.
@@ -112,14 +97,14 @@ impl TasksReport {
 
     /// The same without the kind of access.
     pub(super) fn thing(&self, resource: &Resource) -> String {
-        let detail = resource.detail.as_deref().map(escape);
+        let detail = resource.detail.as_deref().map(shown_name);
         let mut text = match resource.kind {
             ResourceKind::Task => match self.by_header.get(&resource.avma) {
                 Some(index) => return format!("task {}", self.task(*index).id),
                 None => format!("a task not in any list ({:#x})", resource.avma),
             },
             ResourceKind::Other | ResourceKind::Io if detail.is_some() => {
-                return detail.unwrap_or_default().into_owned();
+                return detail.unwrap_or_default();
             }
             other if has_address(other) && resource.avma != 0 => {
                 format!("{} {:#x}", kind(other), resource.avma)
@@ -166,7 +151,7 @@ impl TasksReport {
             Some(name) => Some(type_name(name, verbose)),
             None => {
                 let polled = self.thread_of(task).and_then(|thread| thread.polls.as_ref()?.name.as_deref());
-                polled.map(|name| cut(&escape(name))).or_else(|| self.poll_function(task))
+                polled.map(shown_name).or_else(|| self.poll_function(task))
             }
         }
     }

@@ -10,8 +10,8 @@ use super::report::TasksReport;
 use super::view::View;
 use crate::report::screen::Screen;
 use crate::report::stack::{Activity, Style, Thread, poll, write_frame};
-use crate::symbols::{Frame, file_name};
-use crate::text::{counted, escape};
+use crate::symbols::{Frame, Origin, file_name};
+use crate::text::{counted, escape, shown_name};
 
 /// The frames inside a task's poll, innermost first, and the number of Tokio's outer frames that are omitted.
 pub(super) fn own_frames(frames: &[Frame], verbose: bool) -> (&[Frame], usize) {
@@ -63,7 +63,7 @@ impl TasksReport {
             let _ = write!(text, " {} [{}]", escape(&thread.name), escape(&thread.state));
             text.push_str(": its future is not a task\n");
             if let Some(caller) = caller(&thread.frames[begin..]) {
-                let _ = write!(text, "  called by {}", escape(&caller.name()));
+                let _ = write!(text, "  called by {}", shown_name(&caller.name()));
                 if let (Some(file), Some(line)) = (&caller.file, caller.line) {
                     let _ = write!(text, " at {}:{line}", path(file, view.verbose));
                 }
@@ -108,12 +108,7 @@ fn is_block_on(frame: &Frame) -> bool {
     frame.function.as_deref().is_some_and(|name| name.contains("tokio::") && name.contains("block_on"))
 }
 
-/// The caller of `block_on`: the first function outside Tokio and the standard library.
+/// The caller of `block_on`: the first function of the program or of a library that it uses.
 fn caller(frames: &[Frame]) -> Option<&Frame> {
-    let is_own = |frame: &&Frame| {
-        let name = frame.function.as_deref().unwrap_or_default();
-        let library = ["tokio::", "std::", "core::", "alloc::"];
-        !name.is_empty() && !library.iter().any(|library| name.trim_start_matches('<').starts_with(library))
-    };
-    frames.iter().find(is_own)
+    frames.iter().find(|frame| frame.function.is_some() && Origin::of(frame).is_of_program())
 }

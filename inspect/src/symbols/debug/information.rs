@@ -135,7 +135,9 @@ impl DebugInformation {
             }
         }
         let mut place = None;
-        for number in &units {
+        // The unit of the function first: others may have lines for the same code, which the linker folded.
+        let own = function.as_ref().map(|(number, _)| number);
+        for number in own.into_iter().chain(&units) {
             place = self.with_unit(UnitKey::Main(*number), |unit, main| unit.place_at(svma, main))?;
             if place.is_some() {
                 break;

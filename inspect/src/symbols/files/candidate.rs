@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rgops_protocol::reply::Module;
 
@@ -26,7 +27,7 @@ pub(super) enum Candidate {
 /// Where a process's files may be.
 #[derive(Debug)]
 pub(super) struct Places {
-    pub(super) process: Process,
+    pub(super) process: Arc<Process>,
     pub(super) symbol_directories: Vec<PathBuf>,
 }
 

@@ -37,13 +37,18 @@ struct Looking {
 impl Finder {
     pub(crate) fn new(local_pid: Option<u32>, symbol_directories: &[PathBuf], budget: &Budget) -> Finder {
         let (symbol_directories, own) = (symbol_directories.to_vec(), budget.clone());
-        let process = within(budget, move || Process::of(local_pid)).unwrap_or_default();
+        let process = within(budget, move || Process::of(local_pid)).unwrap_or_default().into();
         let looking = Looking {
             places: Places { process, symbol_directories },
             budget: own,
             searched: OnceLock::new(),
         };
         Finder { looking: Arc::new(looking), budget: budget.clone() }
+    }
+
+    /// The process whose files it searches for.
+    pub(crate) fn process(&self) -> &Arc<Process> {
+        &self.looking.places.process
     }
 
     /// The work limit for a module.

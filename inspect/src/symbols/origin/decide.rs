@@ -14,7 +14,7 @@ use crate::symbols::frame::{Frame, file_name};
 #[non_exhaustive]
 pub enum Origin {
     /// A crate of the program: its source is not in a cache of cargo or a folder of vendored packages. Without source
-    /// files, each crate that is not widely used by others.
+    /// files, each crate that is not widely used by others. Also code that the program made at run time.
     Own,
     /// A crate that the program depends on.
     Dependency,
@@ -104,6 +104,10 @@ fn without_path(frame: &Frame) -> Origin {
     match (&frame.function, &frame.module) {
         (Some(function), _) if function.starts_with("__rust_") || function.starts_with("__rdl_") => {
             Origin::Std
+        }
+        // Of no file: the program made it at run time. Profiles state no offset.
+        (Some(function), None) if frame.function_offset.is_some() || function.starts_with("[jit 0x") => {
+            Origin::Own
         }
         (Some(_), _) => Origin::Native,
         (None, Some(module)) if is_library(module) => Origin::Native,

@@ -10,6 +10,7 @@ use crate::symbols::{Detail, Symbolizer};
 
 mod damaged;
 mod endless;
+mod folded;
 mod remembered;
 mod stripped;
 
@@ -84,20 +85,24 @@ struct Program {
 
 impl Program {
     fn build(name: &str, options: &[&str]) -> Program {
-        let directory = std::env::temp_dir().join(format!("rgops-symbols-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let source = directory.join("target.rs");
-        std::fs::write(
-            &source,
+        Program::of(
+            name,
             "#[inline(never)] #[unsafe(no_mangle)] pub extern \"C\" fn marker() -> u64 { std::process::id().into() }\n\
              mod deep { #[inline(never)] pub fn park() { inlined() } #[inline(always)] fn inlined() { \
              println!(\"{}\", crate::marker()); loop { std::thread::sleep(std::time::Duration::from_secs(9)) } } }\n\
              fn main() { deep::park() }\n",
+            &[&["-O"], options].concat(),
         )
-        .unwrap();
+    }
+
+    fn of(name: &str, text: &str, options: &[&str]) -> Program {
+        let directory = std::env::temp_dir().join(format!("rgops-symbols-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let source = directory.join("target.rs");
+        std::fs::write(&source, text).unwrap();
         let path = directory.join("target");
         let status = Command::new("rustc")
-            .args(["--edition=2024", "-O", "-Clink-arg=-Wl,--build-id"])
+            .args(["--edition=2024", "-Clink-arg=-Wl,--build-id"])
             .args(options)
             .arg("-o")
             .arg(&path)

@@ -8,8 +8,10 @@ mod crowd_of_threads;
 mod daemonize;
 mod emfile;
 mod futurelock;
+mod jit;
 mod leaderless;
 mod local_set;
+mod long_names;
 mod pool;
 mod pools;
 mod zombie;
@@ -28,8 +30,10 @@ const CASES: &[Case] = &[
     ("daemonize", daemonize::run),
     ("emfile", emfile::run),
     ("futurelock", futurelock::run),
+    ("jit", jit::run),
     ("leaderless", leaderless::run),
     ("local-set", local_set::run),
+    ("long-names", long_names::run),
     ("pool", pool::run),
     ("pools", pools::run),
     ("zombie", zombie::run),
