@@ -13,7 +13,7 @@ fn no_line_of_a_screen_is_longer_than_can_be_read() {
     let (profile, trace) = (file("profile"), file("trace"));
     waiting::until("a task blocks its worker", || {
         let stack = crate::ask(&target, "stack", &["--json"]).output;
-        stack.contains("long_names::sleeps").then_some(())
+        stack.contains("long_names::blocks").then_some(())
     });
     let commands: [(&str, &[&str]); 9] = [
         ("tasks", &[]),

@@ -1,4 +1,4 @@
-//! Futures and functions with names of 50 kB, as types inside each other make them: `cases long-names`. Of its tasks one
+//! Futures and functions with names of tens of kilobytes, as types inside each other make them: `cases long-names`. Of its tasks one
 //! waits, one computes, and one blocks its worker.
 
 use std::hint::black_box;
@@ -38,8 +38,9 @@ async fn computes<Name>(_: PhantomData<Name>) {
 
 #[inline(never)]
 fn sleeps<Name>() {
-    black_box(PhantomData::<Name>);
     thread::sleep(Duration::from_secs(3600));
+    // Not a tail call, which would leave no frame.
+    black_box(PhantomData::<Name>);
 }
 
 #[inline(never)]
