@@ -48,7 +48,7 @@ fn named_by(names: &[&Arc<str>], caller: &str) -> Option<usize> {
 fn words(name: &str) -> BTreeSet<&str> {
     let mut words = BTreeSet::new();
     let mut begin = 0;
-    while let Some(found) = name[begin..].find(|character| is_of_word(character)) {
+    while let Some(found) = name[begin..].find(is_of_word) {
         let start = begin + found;
         let rest = &name[start..];
         let end = rest.find(|character| !is_of_word(character)).unwrap_or(rest.len());
