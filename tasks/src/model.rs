@@ -240,6 +240,16 @@ pub struct Resource {
     pub detail: Option<Arc<str>>,
 }
 
+/// The end of a detail: a connection that waits for its socket may as well wait for what the body that it sends waits for.
+pub(crate) const OR_ITS_BODY: &str = ", or what its body waits for (not decoded)";
+
+impl Resource {
+    /// The end of the detail that names what else may be waited for.
+    pub fn or_another(&self) -> Option<&'static str> {
+        self.detail.as_deref()?.ends_with(OR_ITS_BODY).then_some(OR_ITS_BODY)
+    }
+}
+
 /// Kinds of [`Resource`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ResourceKind {

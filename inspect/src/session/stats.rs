@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::request::{Request, StatsRequest};
 
@@ -62,7 +63,20 @@ impl Session {
     pub fn stats(&mut self, options: &StatsOptions) -> Result<Stats, SessionError> {
         let window_ms = u32::try_from(options.window.as_millis()).unwrap_or(u32::MAX);
         let asked = Duration::from_millis(window_ms.into());
-        self.ask_single(&Request::Stats(StatsRequest { window_ms }), asked).map(Stats)
+        let mut answer = self.ask_single(&Request::Stats(StatsRequest { window_ms }), asked)?;
+        within_the_window(&mut answer.reply);
+        Ok(Stats(answer))
+    }
+}
+
+/// The kernel counts a wait for a CPU when it ends, also the part of it that was before the window. No thread ran and
+/// waited longer than the window.
+fn within_the_window(reply: &mut StatsReply) {
+    for thread in &mut reply.thread_activity {
+        if let (Known::Value(running), Known::Value(runnable)) = (&thread.running_ns, &mut thread.runnable_ns)
+        {
+            *runnable = (*runnable).min(reply.window_ns.saturating_sub(*running));
+        }
     }
 }
 

@@ -145,7 +145,8 @@ impl TopStream {
             Err(error) => (&[][..], Some(error.to_string())),
         };
         let before = self.before.as_ref().and_then(|before| before.tasks.as_ref());
-        let tasks = match session.tasks(&TasksOptions::default().depth(0), &mut |_| {}) {
+        // Without any frame the agent sends no modules, and nothing has a name.
+        let tasks = match session.tasks(&TasksOptions::default().depth(1), &mut |_| {}) {
             Ok(answer) => Part::whole(tasks(answer.tasks(), before)),
             Err(error) => Part::missing(error.to_string()),
         };

@@ -5,7 +5,7 @@ use crate::decode::names;
 use crate::decode::roles::base;
 use crate::decode::value::{Value, active};
 use crate::decode::walk::Walk;
-use crate::model::{Node, Resource, ResourceKind, TypeName};
+use crate::model::{Node, OR_ITS_BODY, Resource, ResourceKind, TypeName};
 use crate::types::{Shape, Type, TypeId};
 
 /// Maximum depth of the search for a body.
@@ -48,7 +48,7 @@ impl Walk<'_> {
     pub(super) fn or_its_body(&mut self, value: Value<'_>, mut resource: Resource) -> Resource {
         if resource.kind == ResourceKind::Io && (self.has_body || self.sends_body(value, DEEPEST)) {
             let known = resource.detail.as_deref().unwrap_or("its socket");
-            resource.detail = Some(format!("{known}, or what its body waits for (not decoded)").into());
+            resource.detail = Some(format!("{known}{OR_ITS_BODY}").into());
         }
         resource
     }

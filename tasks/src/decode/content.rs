@@ -268,7 +268,9 @@ impl Content {
         if let Some(known) = self.closures.get(&poll) {
             return known.clone();
         }
-        let first = self.futures_of(source, poll)?.first;
+        let Some(Polled { first, .. }) = self.futures_of(source, poll) else {
+            return self.closure_by_name(source, poll);
+        };
         let found = self.get(source, first)?;
         let closure = (base(&found.name) == "BlockingTask").then(|| {
             let closure = element(&found).and_then(|closure| self.get(source, closure));
@@ -279,6 +281,13 @@ impl Content {
         }
         self.closures.insert(poll, closure.clone());
         closure
+    }
+
+    /// The same where the crate that spawns it is built without types: Tokio's own files, for instance.
+    fn closure_by_name(&mut self, source: &dyn TypeSource, poll: u64) -> Option<Closure> {
+        let raw = self.name_of_poll(source, poll)?.raw;
+        let closure = raw.strip_prefix("tokio::runtime::blocking::task::BlockingTask<")?;
+        Some(Some(names::of_path(closure.strip_suffix('>').unwrap_or(closure)).short))
     }
 
     /// The types with their vtable at an address.

@@ -48,6 +48,9 @@ fn rounds_are_documents_for_scripts() {
         assert_eq!(document["runtimes"][0]["workers"].as_array().unwrap().len(), 2);
         assert!(document["threads"].as_array().unwrap().len() >= 3, "{document}");
     }
+    assert!(
+        documents[0]["tasks"]["rows"][0]["name"].as_str().is_some_and(|name| name.starts_with("stuck::"))
+    );
     // Growth is known from the second round on.
     assert!(documents[0]["tasks"]["rows"][0]["grown_by"].is_null());
     assert!(documents[1]["tasks"]["rows"][0]["grown_by"].is_i64());

@@ -257,14 +257,19 @@ impl TasksReport {
                 }
             }
             _ => {
-                let details: BTreeSet<&str> =
-                    all.iter().filter_map(|resource| resource.detail.as_deref()).collect();
+                // What else all of them may wait for is said once.
+                let or_another = one.or_another().unwrap_or_default();
+                let detail = |resource: &&Resource| {
+                    let detail = resource.detail.as_deref()?;
+                    Some(detail.strip_suffix(or_another).unwrap_or(detail).to_owned())
+                };
+                let details: BTreeSet<String> = all.iter().filter_map(detail).collect();
                 let shown: Vec<_> =
                     details.iter().take(SHOWN_TASK_IDS).map(|detail| shown_name(detail)).collect();
                 let more = if details.len() > SHOWN_TASK_IDS { ", …" } else { "" };
                 match one.kind {
                     _ if details.is_empty() => kind(one.kind).to_owned(),
-                    ResourceKind::Io => format!("{}{more}", shown.join(", ")),
+                    ResourceKind::Io => format!("{}{more}{or_another}", shown.join(", ")),
                     other => format!("{} ({}{more})", kind(other), shown.join(", ")),
                 }
             }

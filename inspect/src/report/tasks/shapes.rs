@@ -28,7 +28,8 @@ struct Key {
     name: (usize, usize),
     location: At,
     kind: NodeKind,
-    waits_on: Option<ResourceKind>,
+    /// The kind, and whether something else may be waited for.
+    waits_on: Option<(ResourceKind, bool)>,
     children: Box<[usize]>,
     children_left_out: u64,
 }
@@ -57,7 +58,7 @@ impl<'t> Shapes<'t> {
             name: self.texts.name(&node.name),
             location,
             kind: node.kind,
-            waits_on: node.waits_on.as_ref().map(|resource| resource.kind),
+            waits_on: node.waits_on.as_ref().map(|resource| (resource.kind, resource.or_another().is_some())),
             children,
             children_left_out: node.children_left_out,
         };

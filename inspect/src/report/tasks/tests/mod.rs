@@ -273,6 +273,23 @@ next: rgops stack 4711   all threads and the task each one polls
 }
 
 #[test]
+fn connections_that_may_wait_for_their_bodies_are_not_shown_with_others() {
+    let connection = |id, detail: &str| {
+        let mut connection = leaf("Connection", ResourceKind::Io, 0);
+        connection.waits_on.as_mut().unwrap().detail = Some(detail.into());
+        idle(id, connection)
+    };
+    let body = |descriptor| format!("fd {descriptor}, or what its body waits for (not decoded)");
+    let all =
+        vec![connection(1, "fd 4"), connection(2, &body(5)), connection(3, "fd 6"), connection(4, &body(7))];
+    let screen = report(tasks(all, Vec::new())).render(&view());
+    assert!(screen.contains("2 tasks [idle]: 1 3\n  Connection: waits for fd 4, fd 6\n"), "{screen}");
+    let bodies =
+        "2 tasks [idle]: 2 4\n  Connection: waits for fd 5, fd 7, or what its body waits for (not decoded)\n";
+    assert!(screen.contains(bodies), "{screen}");
+}
+
+#[test]
 fn one_task_is_shown_with_all_details() {
     let view = View { filter: Filter { task: Some(1), ..Filter::default() }, ..view() };
     let screen = report(tasks(deadlocked(), Vec::new())).render(&view);
