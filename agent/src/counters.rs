@@ -31,4 +31,5 @@ pub(crate) struct Counters {
     pub(crate) cancelled: Counter,
     pub(crate) dropped: Counter,
     pub(crate) sent_bytes: Counter,
+    pub(crate) denied: Counter,
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::codec::{Decode, Encode};
-use crate::received::{NAME_CHARACTERS, Received, Speaker, VERSION_CHARACTERS, fields, plain};
+use crate::received::{NAME_CHARACTERS, VERSION_CHARACTERS, fields, plain};
 use crate::request::Command;
 use crate::tail::Tail;
 
@@ -91,12 +91,6 @@ impl AgentHello {
 }
 
 plain!(CommandVersion);
-
-impl Received for Tail<Vec<CommandVersion>> {
-    fn receive(&mut self, speaker: Speaker) -> u64 {
-        self.value_mut().map_or(0, |value| value.receive(speaker))
-    }
-}
 
 fields! {
     AgentHello {

@@ -10,6 +10,7 @@ use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::{Decode, Encode};
+use crate::received::{Received, Speaker};
 
 /// The first protocol whose readers skip unknown fields.
 const FIRST_WITH_TAILS: u32 = 2;
@@ -43,6 +44,18 @@ impl<T> Tail<T> {
 
     pub(crate) fn value_mut(&mut self) -> Option<&mut T> {
         self.0.as_mut()
+    }
+}
+
+impl<T> Default for Tail<T> {
+    fn default() -> Tail<T> {
+        Tail::absent()
+    }
+}
+
+impl<T: Received> Received for Tail<T> {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
+        self.value_mut().map_or(0, |value| value.receive(speaker))
     }
 }
 

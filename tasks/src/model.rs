@@ -26,6 +26,8 @@ pub struct Tasks {
     pub no_memory: Option<Unavailable>,
     /// When the list was made, nanoseconds since the Unix epoch.
     pub unix_ns: u64,
+    /// The same by `CLOCK_MONOTONIC` of the program, in nanoseconds; `None` if the agent does not tell.
+    pub monotonic_ns: Option<u64>,
     /// Time that the agent needed for the list, in nanoseconds.
     pub list_ns: u64,
     /// Time that the inspector needed to decode it, including memory requests, in nanoseconds.
@@ -119,6 +121,8 @@ pub struct Task {
     pub holds: Vec<Resource>,
     /// Those of them that a future keeps which the task does not poll now.
     pub set_aside: Vec<SetAside>,
+    /// The earliest deadline of the timers it waits for which have not fired, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub due_ns: Option<u64>,
     /// Whether it was polled while a deadlock that it seemed to be part of was confirmed.
     pub goes_on: bool,
 }

@@ -3,6 +3,7 @@
 use rgops_protocol::codec::{self, Encode};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::Progress;
+use rgops_protocol::tail::Tail;
 use rgops_protocol::wire::{self, Kind};
 use tokio::sync::mpsc;
 
@@ -25,11 +26,19 @@ impl From<Error> for Stop {
 #[derive(Debug, Clone)]
 pub(crate) struct Sink {
     packets: mpsc::Sender<Vec<u8>>,
+    /// The client's protocol.
+    protocol: u32,
 }
 
 impl Sink {
-    pub(crate) fn new(packets: mpsc::Sender<Vec<u8>>) -> Sink {
-        Sink { packets }
+    /// The queue to a client of this `protocol`.
+    pub(crate) fn new(packets: mpsc::Sender<Vec<u8>>, protocol: u32) -> Sink {
+        Sink { packets, protocol }
+    }
+
+    /// A field that is new in its part; absent if the client would refuse it.
+    pub(crate) fn tail<T>(&self, value: T) -> Tail<T> {
+        Tail::for_reader(self.protocol, value)
     }
 
     /// Sends one part of the answer as a `Data` packet. A part that exceeds a packet is a bug in the

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_capture::current_task::CurrentTasks;
 use rgops_capture::memory::Reader;
-use rgops_capture::{dump, handle};
+use rgops_capture::{clock, dump, handle};
 use rgops_protocol::reply::tasks::{
     CellBytes, RuntimeKind, TaskCell, TaskList, TaskRuntime, TaskThread, TaskVtable, TasksPart, TasksSummary,
 };
@@ -38,6 +38,7 @@ pub(crate) async fn collect(
     _finish: &mut Finish,
 ) -> Result<End, Stop> {
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+    let monotonic_ns = clock::monotonic_ns();
     let began = Instant::now();
     let refused = memory.err();
     let mut bytes = Bytes {
@@ -81,6 +82,7 @@ pub(crate) async fn collect(
         current_tasks: threads.unknown,
         anchors: anchors as u32,
         memory: refused,
+        monotonic_ns: sink.tail(monotonic_ns),
     };
     sink.data(&TasksPart::Summary(summary)).await?;
     Ok(End { notes })

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rgops_capture::sampler::CpuSampler;
 use rgops_capture::testing::{Worker, alone, block_on, deep, disposition, wait_asleep};
+use rgops_protocol::PROTOCOL_VERSION;
 use rgops_protocol::codec::{self, Decode};
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::pprof_cpu::PprofCpuPart;
@@ -35,7 +36,7 @@ fn answer(request: Request, finish_after: usize) -> (Result<End, Stop>, Vec<Vec<
             drop(request_finish);
             all
         });
-        let sink = Sink::new(packets);
+        let sink = Sink::new(packets, PROTOCOL_VERSION);
         let context = Arc::new(Context::for_tests());
         let end = collect::answer(request, Ok(()), &context, &sink, &mut Finish::new(finish)).await;
         drop(sink);
@@ -108,7 +109,7 @@ fn a_cancelled_profile_restores_the_signal_handler() {
     block_on(async {
         let (packets, _received) = tokio::sync::mpsc::channel(1);
         let (_request_finish, finish) = watch::channel(false);
-        let (sink, context) = (Sink::new(packets), Arc::new(Context::for_tests()));
+        let (sink, context) = (Sink::new(packets, PROTOCOL_VERSION), Arc::new(Context::for_tests()));
         let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 60_000, hz: 999 });
         let mut finish = Finish::new(finish);
         let answer = collect::answer(request, Ok(()), &context, &sink, &mut finish);

@@ -56,8 +56,7 @@ pub(crate) async fn serve(mut stream: Socket, peer: Peer, shared: &Shared) {
             Code::TooManyConnections | Code::TimedOut => counters.refused_limits.add(1),
             Code::Malformed | Code::UnknownCommand | Code::UnknownVersion => counters.malformed.add(1),
             Code::Busy => counters.busy.add(1),
-            // The program's author decided so: that is no limit, and the client is told.
-            Code::NotAllowed => {}
+            Code::NotAllowed => counters.denied.add(1),
             Code::Internal | Code::Unsupported => {}
         }
         // A failure means that the peer is gone; there is nothing else to do.
@@ -96,7 +95,7 @@ async fn linger(stream: &mut Socket) -> io::Result<()> {
 }
 
 async fn handle(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
-    within(HANDSHAKE_DEADLINE, "the hello", handshake(stream, peer, shared)).await?;
+    let protocol = within(HANDSHAKE_DEADLINE, "the hello", handshake(stream, peer, shared)).await?;
     let (kind, payload) =
         within(REQUEST_DEADLINE, "the request", read_packet(stream, MAX_REQUEST_BYTES)).await?;
     if kind != Kind::Request {
@@ -114,11 +113,11 @@ async fn handle(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), 
         Peer::Remote => Origin::Remote,
     };
     let Admitted { guard: _guard, memory } = policy.admit(&request, origin).map_err(Ended::Report)?;
-    run(stream, request, memory, shared).await
+    run(stream, request, memory, protocol, shared).await
 }
 
-/// Exchanges magic and hello, and checks in between who the client is.
-async fn handshake(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
+/// Exchanges magic and hello, and checks in between who the client is. Returns the client's protocol.
+async fn handshake(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<u32, Ended> {
     stream.write_all(&MAGIC).await?;
     if let Peer::Local(user) = peer {
         check_user(user)?;
@@ -140,7 +139,8 @@ async fn handshake(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(
             None => return Err(Ended::Gone),
         }
     }
-    write_message(stream, Kind::AgentHello, &shared.hello.for_client(client.protocol)).await
+    write_message(stream, Kind::AgentHello, &shared.hello.for_client(client.protocol)).await?;
+    Ok(client.protocol)
 }
 
 fn check_user(user: PeerUser) -> Result<(), Ended> {
@@ -174,6 +174,7 @@ async fn run(
     stream: &mut Socket,
     request: Request,
     memory: Result<(), Unavailable>,
+    protocol: u32,
     shared: &Shared,
 ) -> Result<(), Ended> {
     let counters = &shared.context.counters;
@@ -184,7 +185,7 @@ async fn run(
     let (request_finish, finish) = watch::channel(false);
 
     let collect = async {
-        let sink = Sink::new(packets);
+        let sink = Sink::new(packets, protocol);
         let mut finish = Finish::new(finish);
         collect::answer(request, memory, &shared.context, &sink, &mut finish).await
         // The sink is dropped here, so the writer gets to the end of the queue.

@@ -13,13 +13,13 @@ use crate::terminal;
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Looks for: deadlocks of tasks, workers stuck in one poll, lock convoys, a full
-blocking pool, descriptors and memory near their limits, blocking calls on
-workers, CPU starvation, a growing heap, growing numbers of tasks, and the
-agent's own trouble. Each finding has its evidence, the threads, tasks and
-lines concerned, and the command that shows more. `but` says what else it
-could be. The last lines say what was looked at and what could not be, with
-the reason.
+Looks for: deadlocks of tasks and futurelocks, workers stuck in one poll, lock
+convoys, a full blocking pool, descriptors and memory near their limits,
+blocking calls on workers, late timers, CPU starvation, a growing heap, growing
+numbers of tasks, and the agent's own trouble. Each finding has its evidence,
+the threads, tasks and lines concerned, and the command that shows more. `but`
+says what else it could be. The last lines say what was looked at and what
+could not be, with the reason.
 
 It asks one command after the other and takes three stack dumps. A suspicion
 that needs more evidence takes longer: 2 s for a heap that grows, up to 8 s for

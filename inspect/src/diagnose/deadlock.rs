@@ -1,4 +1,6 @@
 //! Deadlocks: rings of tasks that wait only for each other, in the first list of tasks and still in the last one.
+//!
+//! A ring of one task with a lock in a future that it does not poll is a kind of its own (`futurelock`).
 
 use rgops_protocol::reply::Known;
 
@@ -8,6 +10,20 @@ use super::seen::{DeadlockSeen, Seen, StepSeen};
 use crate::text::{counted, duration};
 
 pub(super) fn look(seen: &Seen) -> Look {
+    rings(seen, |ring| !is_futurelock(ring), finding)
+}
+
+/// Whether a task waits for a lock that it keeps in a future which it does not poll.
+pub(super) fn is_futurelock(seen: &DeadlockSeen) -> bool {
+    matches!(seen.ring.as_slice(), [step] if step.kept.is_some())
+}
+
+/// The rings of a kind that are in every list of tasks, as findings; these get the time between the lists.
+pub(super) fn rings(
+    seen: &Seen,
+    is_wanted: fn(&DeadlockSeen) -> bool,
+    finding: fn(&DeadlockSeen, u64) -> Finding,
+) -> Look {
     let looks = match &seen.tasks {
         Known::Value(looks) => looks,
         Known::Unavailable(why) => return Look { gaps: vec![Gap::new("tasks", why)], ..Look::default() },
@@ -16,7 +32,8 @@ pub(super) fn look(seen: &Seen) -> Look {
     let stays =
         |ring: &DeadlockSeen| looks.iter().all(|look| look.deadlocks.iter().any(|one| is_same(one, ring)));
     let between_ns = last.at_ns.saturating_sub(first.at_ns);
-    let findings = last.deadlocks.iter().filter(|ring| stays(ring)).map(|ring| finding(ring, between_ns));
+    let stay = last.deadlocks.iter().filter(|ring| is_wanted(ring) && stays(ring));
+    let findings = stay.map(|ring| finding(ring, between_ns));
     Look { findings: findings.collect(), at: counted(last.listed, "task"), gaps: Vec::new() }
 }
 
@@ -33,30 +50,44 @@ fn is_same(left: &DeadlockSeen, right: &DeadlockSeen) -> bool {
 fn finding(seen: &DeadlockSeen, between_ns: u64) -> Finding {
     let count = seen.ring.len() as u64;
     let what = match count {
-        1 => "1 task waits for itself, and nothing else can wake it".to_owned(),
+        1 if seen.ring.iter().any(|step| waits_for_end(step, step.task)) => {
+            "a task waits for its own end, and nothing else can wake it".to_owned()
+        }
+        1 => "a task waits for a lock that it holds itself, and nothing else can wake it".to_owned(),
         _ => format!("{count} tasks wait for each other, and nothing else can wake them"),
     };
+    let next = |index: usize| &seen.ring[(index + 1) % seen.ring.len()];
+    let concerned = seen.ring.iter().enumerate().map(|(index, step)| concerned(step, next(index)));
+    let first = seen.ring.first().map_or(0, |step| step.task);
+    let finding = Finding::new(Kind::Deadlock, what, evidence(seen, between_ns)).concerning(concerned);
+    let rests_on_a_guard = seen.ring.iter().all(|step| count == 1 && !waits_for_end(step, step.task));
+    let finding = if rests_on_a_guard { finding.but(DROPPED_EARLY) } else { finding };
+    finding.more(format!("tasks PID --task {first}"), "one of them: what it holds and waits for")
+}
+
+/// Why the only link of a ring may be none.
+pub(super) const DROPPED_EARLY: &str =
+    "it is read from a guard in memory; one that ended by drop(guard), before its scope did, looks the same";
+
+/// How long the ring has not changed, and who waits behind it.
+pub(super) fn evidence(seen: &DeadlockSeen, between_ns: u64) -> Vec<String> {
     let mut evidence = vec![match between_ns {
         0 => "seen once".to_owned(),
         _ => format!("unchanged for {}", duration(between_ns)),
     }];
     if seen.behind > 0 {
         let waits = if seen.behind == 1 { "waits" } else { "wait" };
-        evidence.push(format!("{} {waits} behind them", counted(seen.behind, "more task")));
+        let behind = if seen.ring.len() == 1 { "behind it" } else { "behind them" };
+        evidence.push(format!("{} {waits} {behind}", counted(seen.behind, "more task")));
     }
-    let next = |index: usize| &seen.ring[(index + 1) % seen.ring.len()];
-    let concerned = seen.ring.iter().enumerate().map(|(index, step)| concerned(step, next(index)));
-    let first = seen.ring.first().map_or(0, |step| step.task);
-    Finding::new(Kind::Deadlock, what, evidence)
-        .concerning(concerned)
-        .more(format!("tasks PID --task {first}"), "one of them: what it holds and waits for")
+    evidence
 }
 
 fn concerned(step: &StepSeen, holder: &StepSeen) -> Concerned {
     let waits_for = &step.waits_for;
-    let does = match *waits_for == format!("task {}", holder.task) {
+    let does = match waits_for_end(step, holder.task) {
         true => format!("waits for the end of {waits_for}"),
-        false => format!("waits for {waits_for}, held by task {}", holder.task),
+        false => format!("waits for {waits_for}, held by task {}{}", holder.task, unpolled(step)),
     };
     Concerned {
         who: format!("task {} {}", step.task, step.name),
@@ -65,4 +96,14 @@ fn concerned(step: &StepSeen, holder: &StepSeen) -> Concerned {
         tasks: vec![step.task],
         place: step.place.clone(),
     }
+}
+
+fn waits_for_end(step: &StepSeen, task: u64) -> bool {
+    step.waits_for == format!("task {task}")
+}
+
+/// In which future the next task holds it, if it does not poll that one.
+fn unpolled(step: &StepSeen) -> String {
+    let kept = step.kept.as_ref();
+    kept.map_or(String::new(), |kept| format!(" in {}, which it does not poll", kept.place.function))
 }

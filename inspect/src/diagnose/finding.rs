@@ -11,6 +11,8 @@ use serde::Serialize;
 pub enum Kind {
     /// Tasks or threads wait only for each other.
     Deadlock,
+    /// A task waits for a lock that it keeps in a future which it does not poll.
+    Futurelock,
     /// A worker is in one poll all the time.
     StuckWorker,
     /// Threads wait for locks all the time.
@@ -23,6 +25,8 @@ pub enum Kind {
     MemoryLimit,
     /// Workers wait in system calls while they poll.
     BlockingCall,
+    /// Timers are due and do not fire.
+    TimersLate,
     /// Threads are ready to run and get no CPU.
     CpuStarvation,
     /// The heap grows all the time.
@@ -38,12 +42,14 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Deadlock => "deadlock",
+            Kind::Futurelock => "futurelock",
             Kind::StuckWorker => "stuck worker",
             Kind::LockConvoy => "lock convoy",
             Kind::BlockingPoolFull => "blocking pool full",
             Kind::Descriptors => "descriptors",
             Kind::MemoryLimit => "memory limit",
             Kind::BlockingCall => "blocking call on a worker",
+            Kind::TimersLate => "timers late",
             Kind::CpuStarvation => "CPU starvation",
             Kind::GrowingHeap => "growing heap",
             Kind::GrowingTasks => "growing tasks",

@@ -12,6 +12,7 @@ mod cpu_starvation;
 mod deadlock;
 mod descriptors;
 mod finding;
+mod futurelock;
 mod growing_heap;
 mod growing_tasks;
 mod lock_convoy;
@@ -23,6 +24,7 @@ mod seen;
 mod stuck_worker;
 mod table;
 mod tasks_look;
+mod timers_late;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,9 @@ mod tests;
 pub use finding::{Concerned, Finding, Gap, Kind, Place};
 pub use places::place;
 pub use report::{JsonDiagnosis, render};
-pub use seen::{DeadlockSeen, Dump, Growing, Limits, MemoryLook, Seen, SeenThread, StepSeen, TaskLook};
+pub use seen::{
+    DeadlockSeen, Dump, Growing, KeptSeen, LateTimer, Limits, MemoryLook, Seen, SeenThread, StepSeen,
+    TaskLook,
+};
 pub(crate) use stuck_worker::wants_longer;
 pub use table::{Diagnosis, LookedAt, diagnose};

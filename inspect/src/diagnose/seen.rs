@@ -85,6 +85,10 @@ pub struct TaskLook {
     pub deadlocks: Vec<DeadlockSeen>,
     /// Tasks that wait for a closure of the blocking pool.
     pub waiting_for_blocking: u64,
+    /// Timers that are due and have not fired; `None` if the agent does not tell the time of its list.
+    pub late_timers: Option<Vec<LateTimer>>,
+    /// Tasks with a timer that has not fired.
+    pub timers: u64,
 }
 
 /// A ring of tasks, each of which waits for the next one.
@@ -107,6 +111,34 @@ pub struct StepSeen {
     pub name: String,
     /// What it waits for: `Mutex 0x7f3a10`.
     pub waits_for: String,
+    /// The await.
+    pub place: Option<Place>,
+    /// The future of the next task that keeps what it waits for, if that task does not poll it.
+    pub kept: Option<KeptSeen>,
+}
+
+/// A lock in a future that its task does not poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeptSeen {
+    /// The future, and the await at which it is suspended.
+    pub place: Place,
+    /// Whether the lock was given to it while it waited: there is no guard yet.
+    pub is_given: bool,
+}
+
+/// A timer of Tokio that is due and has not fired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LateTimer {
+    /// The id of the task that waits for it.
+    pub task: u64,
+    /// The name of the task.
+    pub name: String,
+    /// The runtime of the task.
+    pub runtime: String,
+    /// Time since it was due, in nanoseconds.
+    pub late_ns: u64,
     /// The await.
     pub place: Option<Place>,
 }

@@ -4,21 +4,23 @@ use super::finding::{Finding, Gap, Kind};
 use super::look::Look;
 use super::seen::Seen;
 use super::{
-    agent_trouble, blocking_call, blocking_pool, cpu_starvation, deadlock, descriptors, growing_heap,
-    growing_tasks, lock_convoy, memory_limit, stuck_worker,
+    agent_trouble, blocking_call, blocking_pool, cpu_starvation, deadlock, descriptors, futurelock,
+    growing_heap, growing_tasks, lock_convoy, memory_limit, stuck_worker, timers_late,
 };
 
 type Row = (Kind, fn(&Seen) -> Look);
 
 /// One row for each kind.
-const LOOKS: [Row; 11] = [
+const LOOKS: [Row; 13] = [
     (Kind::Deadlock, deadlock::look),
+    (Kind::Futurelock, futurelock::look),
     (Kind::StuckWorker, stuck_worker::look),
     (Kind::LockConvoy, lock_convoy::look),
     (Kind::BlockingPoolFull, blocking_pool::look),
     (Kind::Descriptors, descriptors::look),
     (Kind::MemoryLimit, memory_limit::look),
     (Kind::BlockingCall, blocking_call::look),
+    (Kind::TimersLate, timers_late::look),
     (Kind::CpuStarvation, cpu_starvation::look),
     (Kind::GrowingHeap, growing_heap::look),
     (Kind::GrowingTasks, growing_tasks::look),

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::finding::Place;
-use super::seen::{DeadlockSeen, StepSeen, TaskLook};
+use super::seen::{DeadlockSeen, KeptSeen, LateTimer, StepSeen, TaskLook};
 use crate::tasks::graph::{Deadlock, WaitGraph};
-use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, Task};
+use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, SetAside, State, Task, Tasks};
 
 /// Maximum nodes of a future that are searched for what it waits on.
 const MOST_NODES: usize = 256;
 
 impl TaskLook {
     /// The tasks at a moment.
-    pub(crate) fn new(at_ns: u64, tasks: &[Task], graph: &WaitGraph) -> TaskLook {
+    pub(crate) fn new(at_ns: u64, list: &Tasks, graph: &WaitGraph) -> TaskLook {
+        let tasks = list.tasks.as_slice();
         let mut kinds = BTreeMap::new();
         for task in tasks {
             *kinds.entry(name(task)).or_insert(0) += 1;
@@ -25,6 +26,8 @@ impl TaskLook {
             kinds,
             deadlocks: graph.deadlocks.iter().map(|deadlock| ring(deadlock, tasks, graph)).collect(),
             waiting_for_blocking: blocking.map(|waited| waited.waiters.len() as u64).sum(),
+            late_timers: late_timers(list),
+            timers: tasks.iter().filter(|task| task.due_ns.is_some()).count() as u64,
         }
     }
 }
@@ -34,18 +37,47 @@ fn name(task: &Task) -> String {
 }
 
 fn ring(deadlock: &Deadlock, tasks: &[Task], graph: &WaitGraph) -> DeadlockSeen {
-    let step = |(task, resource): &(usize, usize)| {
+    let step = |(index, (task, resource)): (usize, &(usize, usize))| {
         let (task, resource) = (tasks.get(*task)?, &graph.resources.get(*resource)?.resource);
+        let holder = tasks.get(deadlock.ring[(index + 1) % deadlock.ring.len()].0)?;
+        let kept = holder.set_aside.iter().find(|aside| aside.resource.avma == resource.avma);
         Some(StepSeen {
             task: task.id,
             name: name(task),
             waits_for: text(resource, tasks),
-            place: wait_place(task, resource),
+            place: wait_place(task, Some(resource)),
+            kept: kept.map(KeptSeen::new),
         })
     };
     DeadlockSeen {
-        ring: deadlock.ring.iter().filter_map(step).collect(),
+        ring: deadlock.ring.iter().enumerate().filter_map(step).collect(),
         behind: (deadlock.also.len() + deadlock.behind.len()) as u64,
+    }
+}
+
+/// Timers that were due when the list was made, the latest first; `None` without the time of that.
+fn late_timers(list: &Tasks) -> Option<Vec<LateTimer>> {
+    let now_ns = list.monotonic_ns?;
+    let late = |task: &Task| {
+        let late_ns = now_ns.checked_sub(task.due_ns?)?;
+        let runtime = list.runtimes.get(task.runtime).map_or(String::new(), |runtime| runtime.name.clone());
+        let place = wait_place(task, None);
+        Some(LateTimer { task: task.id, name: name(task), runtime, late_ns, place })
+    };
+    let waiting = list.tasks.iter().filter(|task| matches!(task.state, State::Idle | State::Scheduled));
+    let mut late: Vec<LateTimer> = waiting.filter_map(late).collect();
+    late.sort_by_key(|timer| std::cmp::Reverse(timer.late_ns));
+    Some(late)
+}
+
+impl KeptSeen {
+    fn new(aside: &SetAside) -> KeptSeen {
+        let (file, line) = match &aside.location {
+            Some(Location::Await { file, line }) => (Some(file.to_string()), Some(*line)),
+            _ => (None, None),
+        };
+        let place = Place { function: aside.future.short.to_string(), file, line };
+        KeptSeen { place, is_given: aside.is_given }
     }
 }
 
@@ -66,11 +98,11 @@ fn text(resource: &Resource, tasks: &[Task]) -> String {
 }
 
 /// The innermost await of the program on the way to the resource; without that, the innermost of the first branch.
-fn wait_place(task: &Task, resource: &Resource) -> Option<Place> {
+fn wait_place(task: &Task, resource: Option<&Resource>) -> Option<Place> {
     let (AsyncStack::Decoded(root) | AsyncStack::Cut(root, _)) = &task.stack else { return None };
     let mut left = MOST_NODES;
     let mut path = Vec::new();
-    if !leads_to(root, resource, &mut path, &mut left) {
+    if !leads_to(root, &|node| waits_for(node, resource), &mut path, &mut left) {
         path.clear();
         let mut node = Some(root.as_ref());
         while let Some(one) = node.filter(|_| path.len() < MOST_NODES) {
@@ -94,14 +126,26 @@ fn wait_place(task: &Task, resource: &Resource) -> Option<Place> {
     places.find(|place| !is_fetched(place)).or(innermost)
 }
 
-fn leads_to<'n>(node: &'n Node, resource: &Resource, path: &mut Vec<&'n Node>, left: &mut usize) -> bool {
+/// Whether a node waits for the resource; without one, for a timer.
+fn waits_for(node: &Node, resource: Option<&Resource>) -> bool {
+    node.waits_on.as_ref().is_some_and(|one| match resource {
+        Some(resource) => one.avma == resource.avma && one.avma != 0,
+        None => one.kind == ResourceKind::Timer,
+    })
+}
+
+fn leads_to<'n>(
+    node: &'n Node,
+    is_end: &dyn Fn(&Node) -> bool,
+    path: &mut Vec<&'n Node>,
+    left: &mut usize,
+) -> bool {
     if *left == 0 {
         return false;
     }
     *left -= 1;
     path.push(node);
-    let waits = node.waits_on.as_ref().is_some_and(|one| one.avma == resource.avma && one.avma != 0);
-    if waits || node.children.iter().any(|child| leads_to(child, resource, path, left)) {
+    if is_end(node) || node.children.iter().any(|child| leads_to(child, is_end, path, left)) {
         return true;
     }
     path.pop();

@@ -9,6 +9,7 @@ use rgops_protocol::reply::memstats::{Field, MemstatsReply, Section, Unit};
 use rgops_protocol::reply::stats::{
     AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, WorkerStats,
 };
+use rgops_protocol::tail::Tail;
 
 use super::*;
 use crate::report::stack::{Activity, Role};
@@ -99,6 +100,7 @@ fn stats(threads: Vec<ThreadActivity>) -> StatsReply {
             dropped: 0,
             cpu_ns: Known::Value(0),
             sent_bytes: 0,
+            denied: Tail::absent(),
         },
     }
 }
@@ -320,6 +322,7 @@ fn a_ring_that_is_in_every_list_is_a_deadlock() {
         name: "shop::sell".to_owned(),
         waits_for: format!("Mutex {task:#x}"),
         place: None,
+        kept: None,
     };
     let look = |tasks: [u64; 2]| {
         let ring = tasks.map(step).to_vec();
@@ -332,4 +335,53 @@ fn a_ring_that_is_in_every_list_is_a_deadlock() {
     assert_eq!(found[0].concerned[0].does, "waits for Mutex 0x2, held by task 1");
     seen.tasks = Known::Value(vec![look([1, 2]), look([3, 4])]);
     assert_eq!(kinds(&seen), []);
+}
+
+#[test]
+fn a_ring_of_a_task_and_a_future_that_it_does_not_poll_is_a_futurelock() {
+    let place = Place { function: "shop::refresh".to_owned(), file: None, line: Some(5) };
+    let look = |is_given| {
+        let kept = Some(KeptSeen { place: place.clone(), is_given });
+        let (task, name, waits_for) = (7, "shop::sell".to_owned(), "Mutex 0x2".to_owned());
+        let ring = vec![StepSeen { task, name, waits_for, place: None, kept }];
+        TaskLook { listed: 1, deadlocks: vec![DeadlockSeen { ring, behind: 1 }], ..TaskLook::default() }
+    };
+    for is_given in [true, false] {
+        let mut seen = seen();
+        seen.tasks = Known::Value(vec![look(is_given), look(is_given)]);
+        let found = diagnose(&seen).findings;
+        assert_eq!((found.len(), found[0].kind), (1, Kind::Futurelock));
+        assert_eq!(found[0].concerned[1].place.as_ref().unwrap(), &place);
+        assert_eq!(found[0].caution.is_empty(), is_given, "{found:?}");
+        seen.tasks = Known::Value(vec![look(is_given), TaskLook::default()]);
+        assert_eq!(kinds(&seen), []);
+    }
+}
+
+#[test]
+fn timers_that_are_late_in_both_lists_are_found() {
+    let look = |late: &[u64]| {
+        let timer = |late_ms: &u64| LateTimer {
+            task: 3,
+            name: "shop::tick".to_owned(),
+            runtime: "main".to_owned(),
+            late_ns: late_ms * 1_000_000,
+            place: None,
+        };
+        TaskLook { late_timers: Some(late.iter().map(timer).collect()), timers: 9, ..TaskLook::default() }
+    };
+    let mut seen = seen();
+    seen.stats = Known::Value(vec![stats(Vec::new()); 3]);
+    seen.tasks = Known::Value(vec![look(&[700]), look(&[3700, 900, 20])]);
+    let found = diagnose(&seen).findings;
+    assert_eq!((found.len(), found[0].kind), (1, Kind::TimersLate));
+    assert_eq!(found[0].what, "timers of 2 tasks are up to 3.7s late");
+    assert!(found[0].evidence[1].contains("parked 0 times in 3s"), "{found:?}");
+    for lates in [[&[700][..], &[20]], [&[], &[700]]] {
+        seen.tasks = Known::Value(lates.map(look).to_vec());
+        assert_eq!(kinds(&seen), []);
+    }
+    // An older agent.
+    seen.tasks = Known::Value(vec![TaskLook::default(); 2]);
+    assert!(diagnose(&seen).looked_at.iter().any(|one| one.gaps.iter().any(|gap| gap.what == "timers")));
 }

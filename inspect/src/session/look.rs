@@ -149,7 +149,7 @@ impl Looks {
         let at_ns = self.now_ns();
         let answer = session.tasks(&TasksOptions::default().depth(DEPTH), progress);
         let Some(tasks) = self.keep("tasks", answer) else { return self.dump(session) };
-        self.tasks.push(TaskLook::new(at_ns, tasks.tasks(), tasks.graph()));
+        self.tasks.push(TaskLook::new(at_ns, tasks.list(), tasks.graph()));
         match tasks.threads() {
             [] => self.dump(session),
             threads => self.named.push(Dump::new(at_ns, threads.iter().cloned().map(seen_thread).collect())),

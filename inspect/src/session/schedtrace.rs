@@ -73,6 +73,8 @@ pub struct SchedtraceStream<'s> {
     budget: Budget,
     reported: BTreeSet<String>,
     is_partial: bool,
+    /// Whether there was a runtime at any moment so far; `None` before the first moment.
+    had_runtimes: Option<bool>,
     end: Option<End>,
 }
 
@@ -128,6 +130,7 @@ impl Session {
             budget,
             reported: BTreeSet::new(),
             is_partial: false,
+            had_runtimes: None,
             end: None,
         })
     }
@@ -149,6 +152,7 @@ impl SchedtraceStream<'_> {
                 return Ok(None);
             }
         };
+        self.had_runtimes = Some(self.had_runtimes == Some(true) || !lines.is_empty());
         let (shown, left_out) = (lines.len(), self.tracer.runtimes_left_out());
         let note = match lines.is_empty() {
             true => Some(NO_RUNTIME.to_owned()),
@@ -173,7 +177,7 @@ impl SchedtraceStream<'_> {
     /// What the trace lacked so far.
     pub fn completeness(&self) -> Completeness<'_> {
         let end = self.end.as_ref().map_or(&NO_NOTES, |end| end);
-        Completeness::of(Ok(end)).partial_if(self.is_partial)
+        Completeness::of(Ok(end)).partial_if(self.is_partial || self.had_runtimes == Some(false))
     }
 
     fn unreported(&mut self, notes: impl IntoIterator<Item = String>) -> Vec<String> {

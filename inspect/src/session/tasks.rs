@@ -92,6 +92,11 @@ impl Tasks {
         &self.report.tasks.tasks
     }
 
+    /// Everything that was listed.
+    pub(super) fn list(&self) -> &crate::tasks::model::Tasks {
+        &self.report.tasks
+    }
+
     /// Who waits for whom, and deadlocks.
     pub fn graph(&self) -> &WaitGraph {
         &self.report.graph

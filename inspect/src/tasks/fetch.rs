@@ -183,6 +183,7 @@ fn sorted(parts: Vec<TasksPart>) -> (Tasks, Vec<TaskVtable>, Vec<TaskCell>) {
             TasksPart::Threads(more) => tasks.threads.extend(more),
             TasksPart::Summary(summary) => {
                 tasks.unix_ns = summary.unix_ns;
+                tasks.monotonic_ns = summary.monotonic_ns.value().copied();
                 tasks.list_ns = summary.list_ns;
                 tasks.no_memory = summary.memory;
             }

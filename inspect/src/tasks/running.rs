@@ -110,6 +110,7 @@ mod tests {
             stack: AsyncStack::Running,
             holds: Vec::new(),
             set_aside: Vec::new(),
+            due_ns: None,
             goes_on: false,
         }
     }

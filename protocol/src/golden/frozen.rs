@@ -54,7 +54,26 @@ where
     }
 }
 
-/// A test: `golden!(name, Type, value)`, with the bytes in `golden/NAME.hex`, or as a fourth argument.
+/// Checks a message without its tail, as older writers send it, and with it, in `golden/NAME_2.hex`.
+pub(crate) fn check_with_tail<T>(name: &str, value: &T, add_tail: fn(&mut T))
+where
+    T: codec::Encode + codec::Decode<()> + PartialEq + std::fmt::Debug + Clone,
+{
+    let first = frozen(name);
+    assert_eq!(codec::encode(value).unwrap(), first, "the bytes of {value:?} changed");
+    assert_eq!(&codec::decode_message::<T>(&first).unwrap(), value);
+    assert!(codec::decode_message::<T>(&first[..first.len() - 1]).is_err());
+    let mut with_tail = value.clone();
+    add_tail(&mut with_tail);
+    let second = format!("{name}_2");
+    bless(&second, &format!("{with_tail:?}"), &codec::encode(&with_tail).unwrap());
+    let bytes = frozen(&second);
+    assert!(bytes.starts_with(&first) && bytes.len() > first.len(), "an older reader skips the tail");
+    check(&with_tail, &bytes);
+}
+
+/// A test: `golden!(name, Type, value)`, with the bytes in `golden/NAME.hex`, or as a fourth argument; with
+/// `tail: |value| …` for a message that has one.
 macro_rules! golden {
     ($test:ident, $type:ty, $value:expr $(,)?) => {
         #[test]
@@ -72,8 +91,21 @@ macro_rules! golden {
             $crate::golden::golden!(@ value, frozen, $type);
         }
     };
+    ($test:ident, $type:ty, $value:expr, tail: $tail:expr $(,)?) => {
+        #[test]
+        fn $test() {
+            let (name, value): (&str, $type) = (stringify!($test), $value);
+            $crate::golden::frozen::bless(name, &format!("{value:?}"), &$crate::codec::encode(&value).unwrap());
+            $crate::golden::frozen::check_with_tail(name, &value, $tail);
+            let frozen = $crate::golden::frozen::frozen(name);
+            $crate::golden::golden!(@other value, frozen, $type);
+        }
+    };
     (@ $value:ident, $frozen:ident, $type:ty) => {{
         $crate::golden::frozen::check(&$value, &$frozen);
+        $crate::golden::golden!(@other $value, $frozen, $type);
+    }};
+    (@other $value:ident, $frozen:ident, $type:ty) => {{
         let varint = wincode::config::Configuration::default().with_varint_encoding();
         let other: $type = wincode::config::deserialize_exact(&$frozen, varint).unwrap();
         assert_eq!(other, $value, "wincode reads it differently");

@@ -3,6 +3,7 @@
 use super::golden;
 use crate::reply::{Known, stats};
 use crate::request;
+use crate::tail::Tail;
 
 golden!(request_stats, request::StatsRequest, request::StatsRequest { window_ms: 200 });
 golden!(
@@ -58,6 +59,8 @@ golden!(
             dropped: 10,
             cpu_ns: Known::Value(11),
             sent_bytes: 12,
+            denied: Tail::absent(),
         },
-    }
+    },
+    tail: |stats| stats.agent.denied = Tail::for_reader(2, 300),
 );

@@ -4,6 +4,7 @@ use super::golden;
 use super::samples::{sample_missing, sample_modules, sample_stack};
 use crate::reply::{Known, stack, tasks};
 use crate::request;
+use crate::tail::Tail;
 
 golden!(
     request_tasks,
@@ -98,5 +99,11 @@ golden!(
         current_tasks: sample_missing(),
         anchors: 32,
         memory: sample_missing(),
-    })
+        monotonic_ns: Tail::absent(),
+    }),
+    tail: |part| {
+        if let tasks::TasksPart::Summary(summary) = part {
+            summary.monotonic_ns = Tail::for_reader(2, 86_400_000_000_000);
+        }
+    },
 );

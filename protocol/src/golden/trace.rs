@@ -4,6 +4,7 @@ use super::golden;
 use super::samples::sample_cpu;
 use crate::reply::{Known, stack, trace};
 use crate::request;
+use crate::tail::Tail;
 
 golden!(
     request_trace,
@@ -73,5 +74,14 @@ golden!(
         agent_cpu_ns: 5,
         samples: 6,
         dropped_weight: 7,
-    })
+        resolution: Tail::absent(),
+    }),
+    tail: |part| {
+        if let trace::TracePart::Totals(totals) = part {
+            let (active_threads, active_ns) = (12, 5_000_000);
+            let (idle_threads, idle_ns) = (490, 200_000_000);
+            let resolution = trace::TraceResolution { active_threads, active_ns, idle_threads, idle_ns };
+            totals.resolution = Tail::for_reader(2, resolution);
+        }
+    },
 );

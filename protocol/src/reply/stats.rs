@@ -3,6 +3,7 @@
 use super::Known;
 use crate::codec::{Decode, Encode};
 use crate::received::{NAME_CHARACTERS, PATH_CHARACTERS, fields, plain};
+use crate::tail::Tail;
 
 /// Arguments of `stats`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -159,6 +160,9 @@ pub struct AgentStats {
     pub cpu_ns: Known<u64>,
     /// Bytes sent.
     pub sent_bytes: u64,
+    /// Commands refused because the program's author does not allow them.
+    #[cfg_attr(test, wincode(skip))]
+    pub denied: Tail<u64>,
 }
 
 fields! {
@@ -172,7 +176,7 @@ fields! {
     ThreadActivity { tid, name: NAME_CHARACTERS, state, running_ns, runnable_ns, is_agent }
     AgentStats {
         uptime_ns, address: PATH_CHARACTERS, connections, open_connections, requests, refused_users,
-        refused_tokens, refused_limits, malformed, busy, cancelled, dropped, cpu_ns, sent_bytes,
+        refused_tokens, refused_limits, malformed, busy, cancelled, dropped, cpu_ns, sent_bytes, denied,
     }
 }
 

@@ -8,6 +8,7 @@ use super::stack::ThreadStack;
 use super::{Known, Module, Unavailable};
 use crate::codec::{Decode, Encode};
 use crate::received::{NAME_CHARACTERS, Received, Speaker, fields, parts, plain};
+use crate::tail::Tail;
 
 /// Arguments of `tasks`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -156,6 +157,9 @@ pub struct TasksSummary {
     pub anchors: u32,
     /// Why the bytes of cells are not sent on this connection, and how to allow it; `None` when memory may be read.
     pub memory: Option<Unavailable>,
+    /// Start of the listing by `CLOCK_MONOTONIC` of the program, with which Tokio's timers are compared, in nanoseconds.
+    #[cfg_attr(test, wincode(skip))]
+    pub monotonic_ns: Tail<u64>,
 }
 
 parts! {
@@ -168,7 +172,7 @@ fields! {
     }
     TaskCell { runtime, id, header_avma, vtable, state, bytes }
     TaskThread { stack, current_task_avma }
-    TasksSummary { unix_ns, list_ns, capture_ns, current_tasks, anchors, memory }
+    TasksSummary { unix_ns, list_ns, capture_ns, current_tasks, anchors, memory, monotonic_ns }
 }
 
 plain!(RuntimeKind, TaskList, TaskVtable);

@@ -7,6 +7,7 @@ use super::stack::SystemCall;
 use super::{Known, Module};
 use crate::codec::{Decode, Encode};
 use crate::received::{NAME_CHARACTERS, Sentence, fields, parts, plain};
+use crate::tail::Tail;
 
 /// Arguments of `trace`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -137,6 +138,23 @@ pub struct TraceTotals {
     pub samples: u64,
     /// The weight of lost samples.
     pub dropped_weight: u64,
+    /// How often threads were read.
+    #[cfg_attr(test, wincode(skip))]
+    pub resolution: Tail<TraceResolution>,
+}
+
+/// How often threads were read: means over the window. The agent's own threads are not counted as active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct TraceResolution {
+    /// Threads that ran within half a second.
+    pub active_threads: u32,
+    /// Time between two readings of each of them, in nanoseconds.
+    pub active_ns: u64,
+    /// The other threads.
+    pub idle_threads: u32,
+    /// Time between two readings of each of them, in nanoseconds.
+    pub idle_ns: u64,
 }
 
 parts! {
@@ -154,4 +172,4 @@ fields! {
     }
 }
 
-plain!(RuntimePoint, TraceTotals);
+plain!(RuntimePoint, TraceResolution, TraceTotals);

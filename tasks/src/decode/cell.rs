@@ -112,6 +112,7 @@ pub(super) fn undecoded(cell: &TaskCell, future: Option<TypeName>) -> Task {
         stack,
         holds: Vec::new(),
         set_aside: Vec::new(),
+        due_ns: None,
         goes_on: false,
     }
 }

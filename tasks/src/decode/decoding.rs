@@ -42,6 +42,7 @@ impl Decoding {
         self.task.stack = stack;
         self.task.holds = Vec::new();
         self.task.set_aside = Vec::new();
+        self.task.due_ns = None;
         self.stack_charge.shrink_to(0);
     }
 }

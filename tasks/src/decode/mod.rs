@@ -27,6 +27,7 @@ mod roles;
 mod round;
 mod search;
 mod set_aside;
+mod timers;
 mod value;
 mod waits;
 mod walk;

@@ -31,6 +31,7 @@ struct Walked {
     is_waiting: bool,
     holds: Vec<Resource>,
     set_aside: Vec<SetAside>,
+    due_ns: Option<u64>,
     /// The task has ended since it was listed.
     has_ended: bool,
     /// Number of nodes below `node`.
@@ -90,6 +91,7 @@ impl Decoder<'_> {
         };
         decoding.task.holds = walked.holds;
         decoding.task.set_aside = walked.set_aside;
+        decoding.task.due_ns = walked.due_ns;
         if let Some(name) = walked.node.as_deref().and_then(behind_dyn) {
             decoding.task.future = Some(name.clone());
         }
@@ -129,9 +131,9 @@ impl Decoder<'_> {
         }
         walk.search_aside();
         let exhausted = walk.content.exhausted();
-        let Walk { cut, is_waiting, holds, aside, nodes, .. } = walk;
+        let Walk { cut, is_waiting, holds, aside, nodes, due_ns, .. } = walk;
         let set_aside = aside.found;
-        Ok(Walked { node, cut, is_waiting, holds, set_aside, has_ended: false, nodes, exhausted })
+        Ok(Walked { node, cut, is_waiting, holds, set_aside, due_ns, has_ended: false, nodes, exhausted })
     }
 }
 

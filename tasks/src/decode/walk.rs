@@ -46,6 +46,8 @@ pub(super) struct Walk<'w> {
     /// Whether requested memory has not arrived yet: the result of this walk is then discarded.
     pub(super) is_waiting: bool,
     pub(super) holds: Vec<Resource>,
+    /// The earliest deadline of the timers that have not fired.
+    pub(super) due_ns: Option<u64>,
     /// Elements of lists in the current future that were not visited.
     pub(super) left_out: u64,
     /// Values of suspended functions that contain futures and are not awaited, and what was visited.
@@ -95,6 +97,7 @@ impl<'w> Walk<'w> {
             cut: None,
             is_waiting: false,
             holds: Vec::new(),
+            due_ns: None,
             left_out: 0,
             aside: Aside::default(),
             has_body: false,
@@ -257,6 +260,9 @@ impl<'w> Walk<'w> {
         self.aside.visited.insert(value.avma);
         let resource = self.waits().of_leaf(value, place.within);
         let mut resource = self.known(resource);
+        if resource.as_ref().is_some_and(|resource| resource.kind == ResourceKind::Timer) {
+            self.timer(value);
+        }
         if let Some(resource) = &mut resource
             && resource.kind == ResourceKind::Task
             && !(self.is_listed)(resource.avma)
@@ -272,6 +278,15 @@ impl<'w> Walk<'w> {
             children: Vec::new(),
             children_left_out: 0,
         })
+    }
+
+    /// Notes when a timer is due that has not fired. Where that cannot be read, the stack is complete without it.
+    fn timer(&mut self, sleep: Value<'_>) {
+        match self.waits().due_ns(sleep) {
+            Ok(due) => self.due_ns = self.due_ns.into_iter().chain(due).min(),
+            Err(NoBytes::NotYet) => self.is_waiting = true,
+            Err(NoBytes::Never) => {}
+        }
     }
 
     /// An awaited future of any other kind: it is shown, with the futures that it polls below it.

@@ -35,6 +35,7 @@ fn task(id: u64, waits_on: &[Resource], holds: &[Resource]) -> Task {
         stack: AsyncStack::Decoded(node(None, leaves)),
         holds: holds.to_vec(),
         set_aside: Vec::new(),
+        due_ns: None,
         goes_on: false,
     }
 }

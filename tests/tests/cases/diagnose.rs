@@ -10,6 +10,8 @@ use rgops_tests::running::{Answer, Running, rgops};
 const SICK: &[(&str, &str, &str)] = &[
     ("task-deadlock", "deadlock", "diagnosed::tasks::"),
     ("join-deadlock", "deadlock", "diagnosed::tasks::"),
+    ("futurelock", "futurelock", "refresh_or_report"),
+    ("runtime-without-a-driver", "timers_late", "tick"),
     ("sleeping-worker", "stuck_worker", "sleep_in_a_poll"),
     ("receiving-worker", "stuck_worker", "receive_in_a_poll"),
     ("blocked-current-thread", "stuck_worker", "sleep_in_a_poll"),
@@ -26,13 +28,18 @@ const SICK: &[(&str, &str, &str)] = &[
 ];
 
 /// These use all CPUs, so they are looked at one after the other.
-const SICK_ALONE: &[(&str, &str, &str)] =
-    &[("spinning-worker", "stuck_worker", "spin_forever"), ("starved", "cpu_starvation", "")];
+const SICK_ALONE: &[(&str, &str, &str)] = &[
+    ("spinning-worker", "stuck_worker", "spin_forever"),
+    ("starved", "cpu_starvation", ""),
+    ("rare-turns", "timers_late", ""),
+];
 
 /// Healthy programs under full load.
 const HEALTHY: &[&str] = &[
     "ordered-locks",
     "short-tasks",
+    "select-of-locks",
+    "busy-timers",
     "long-polls",
     "one-task-of-long-polls",
     "blocks-in-place",

@@ -20,7 +20,7 @@ fn a_denied_command_is_no_limit_and_is_not_advised() {
     let target = crate::start(&["blocked-main", "sleep"]);
     assert_eq!(crate::ask(&target, "gc", &[]).code, 4);
     let stats = crate::ask(&target, "stats", &[]).output;
-    assert!(stats.contains("0 limits"), "{stats}");
+    assert!(stats.contains("0 limits") && stats.contains(", 1 denied command; "), "{stats}");
     let memory = crate::ask(&target, "memstats", &[]).output;
     assert!(!memory.contains("run: rgops gc"), "{memory}");
     assert!(!memory.contains("limit: unavailable (no limit"), "{memory}");

@@ -16,6 +16,7 @@ mod leaderless;
 mod local_set;
 mod long_names;
 mod no_tokio;
+mod slow_leak;
 mod stopped;
 mod stripped;
 

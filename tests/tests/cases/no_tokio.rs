@@ -35,4 +35,8 @@ fn a_runtime_that_is_not_watched_is_not_denied() {
     assert_eq!(target.line(), "ready");
     let answer = crate::ask(&target, "tasks", &[]);
     assert!(answer.output.contains("no Tokio runtime is watched"), "{answer:?}");
+    assert_eq!(answer.code, 6, "{answer:?}");
+    let answer = crate::ask(&target, "schedtrace", &["--count", "1", "--interval", "50ms"]);
+    assert!(answer.errors.contains("no Tokio runtime is watched"), "{answer:?}");
+    assert_eq!((answer.code, answer.output.as_str()), (6, ""), "nothing is shown");
 }

@@ -37,13 +37,18 @@ pub(crate) async fn collect(
     sink: &Sink,
     finish: &mut Finish,
 ) -> Result<End, Stop> {
-    let (reply, end) = reply(&arguments, context, finish).await;
+    let (reply, end) = reply(&arguments, context, sink, finish).await;
     sink.data(&reply).await?;
     Ok(end)
 }
 
 /// The answer, and what it lacks.
-async fn reply(arguments: &StatsRequest, context: &Context, finish: &mut Finish) -> (StatsReply, End) {
+async fn reply(
+    arguments: &StatsRequest,
+    context: &Context,
+    sink: &Sink,
+    finish: &mut Finish,
+) -> (StatsReply, End) {
     let window =
         Duration::from_millis(arguments.window_ms.clamp(*WINDOW_MS.start(), *WINDOW_MS.end()).into());
     let before = first_reading().await;
@@ -82,7 +87,7 @@ async fn reply(arguments: &StatsRequest, context: &Context, finish: &mut Finish)
         window_ns: nanoseconds(window),
         runtimes,
         thread_activity: census.activity,
-        agent: agent(context),
+        agent: agent(context, sink),
     };
     (reply, End { notes: census.notes })
 }
@@ -269,7 +274,7 @@ fn cpu_group() -> (Known<Option<u64>>, Known<u64>) {
     }
 }
 
-fn agent(context: &Context) -> AgentStats {
+fn agent(context: &Context, sink: &Sink) -> AgentStats {
     let counters = &context.counters;
     let own = threads::own_id().and_then(|tid| match threads::schedstat(tid) {
         Ok(schedstat) => Ok(schedstat.running_ns),
@@ -293,6 +298,7 @@ fn agent(context: &Context) -> AgentStats {
             own.and_then(|ns| if ns > 0 { Ok(ns) } else { Err(unexpected("time")) }),
         ),
         sent_bytes: counters.sent_bytes.value(),
+        denied: sink.tail(counters.denied.value()),
     }
 }
 
@@ -307,6 +313,10 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
+
+    fn sink() -> Sink {
+        Sink::new(tokio::sync::mpsc::channel(1).0, rgops_protocol::PROTOCOL_VERSION)
+    }
 
     #[tokio::test]
     async fn the_running_time_of_a_spinning_thread_is_that_of_its_clock_and_the_states_add_up() {
@@ -332,7 +342,7 @@ mod tests {
         let (stats, end, most_ns) = loop {
             let before = ran_ns();
             let request = StatsRequest { window_ms };
-            let (stats, end) = reply(&request, &context, &mut Finish::new(finish.clone())).await;
+            let (stats, end) = reply(&request, &context, &sink(), &mut Finish::new(finish.clone())).await;
             let most_ns = ran_ns() - before;
             if most_ns > 100_000_000 {
                 break (stats, end, most_ns);
@@ -360,10 +370,10 @@ mod tests {
         let context = Context::for_tests();
         let (request, finish) = tokio::sync::watch::channel(false);
         let mut finish = Finish::new(finish);
-        let (stats, _) = reply(&StatsRequest { window_ms: 0 }, &context, &mut finish).await;
+        let (stats, _) = reply(&StatsRequest { window_ms: 0 }, &context, &sink(), &mut finish).await;
         assert!(stats.window_ns >= 20_000_000);
         request.send(true).unwrap();
-        let (stats, _) = reply(&StatsRequest { window_ms: u32::MAX }, &context, &mut finish).await;
+        let (stats, _) = reply(&StatsRequest { window_ms: u32::MAX }, &context, &sink(), &mut finish).await;
         assert!(stats.window_ns < 60_000_000_000, "{} ns of 49 days", stats.window_ns);
     }
 }

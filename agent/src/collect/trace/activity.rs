@@ -17,8 +17,12 @@ use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stack::SystemCall;
 use rgops_protocol::reply::trace::{ThreadPoint, TraceThread};
 
+use super::coverage::Coverage;
+
 /// Threads read before other connections may run: less than 1 ms.
 const THREADS_AT_ONCE: usize = 64;
+/// A thread that ran in this time is active.
+const ACTIVE_NS: u64 = 500_000_000;
 /// State of a thread that has ended.
 const ENDED: char = 'X';
 
@@ -39,6 +43,9 @@ pub(super) struct Activity {
     /// Failed readings of threads that have not ended, and the last reason.
     failures: u64,
     failure: Option<io::Error>,
+    /// Whether the threads that were there before are known: what is new later has just begun to run.
+    is_scanned: bool,
+    coverage: Coverage,
 }
 
 #[derive(Debug)]
@@ -48,6 +55,10 @@ struct Thread {
     last: ThreadPoint,
     /// When a reading last found the clocks of `last` unchanged.
     still_ns: u64,
+    /// When it was last read.
+    read_ns: u64,
+    /// When it was last found to have run; `None` if it was idle from the start.
+    ran_ns: Option<u64>,
 }
 
 impl Activity {
@@ -55,7 +66,15 @@ impl Activity {
     pub(super) fn new() -> io::Result<Activity> {
         let agent_tid = threads::own_id()?;
         threads::schedstat(agent_tid)?;
-        Ok(Activity { known: HashMap::new(), agent_tid, not_read: 0, failures: 0, failure: None })
+        Ok(Activity {
+            known: HashMap::new(),
+            agent_tid,
+            not_read: 0,
+            failures: 0,
+            failure: None,
+            is_scanned: false,
+            coverage: Coverage::default(),
+        })
     }
 
     /// Finds new threads and reads them. [`Activity::read`] finds threads that have ended.
@@ -67,13 +86,51 @@ impl Activity {
             piece.iter().for_each(|tid| self.add(*tid, clock(), found));
             tokio::task::yield_now().await;
         }
+        self.is_scanned = true;
         Ok(())
     }
 
-    /// Reads every known thread and adds a point for each thread that ran since its last point; with `all`,
-    /// for every thread.
-    pub(super) async fn read(&mut self, clock: &impl Fn() -> u64, all: bool, found: &mut Found) {
+    /// Reads every known thread, and adds a point for each.
+    pub(super) async fn read_all(&mut self, clock: &impl Fn() -> u64, found: &mut Found) {
         let tids: Vec<u32> = self.known.keys().copied().collect();
+        self.read_these(&tids, clock, true, found).await;
+    }
+
+    /// Reads the active threads, and of the others those that were read longest ago: `idle_at_once` of the numbers of
+    /// both. Adds a point for each thread that ran since its last point. Returns how many were read.
+    pub(super) async fn read(
+        &mut self,
+        clock: &impl Fn() -> u64,
+        idle_at_once: impl FnOnce(usize, usize) -> usize,
+        found: &mut Found,
+    ) -> usize {
+        let now_ns = clock();
+        let (mut tids, mut idle) = (Vec::new(), Vec::new());
+        let mut of_agent = 0;
+        for (tid, thread) in &self.known {
+            match thread.is_active(now_ns) {
+                true => tids.push(*tid),
+                false => idle.push((thread.read_ns, *tid)),
+            }
+            of_agent += u64::from(thread.thread.is_agent && thread.is_active(now_ns));
+        }
+        let count = idle_at_once(tids.len(), idle.len()).min(idle.len());
+        if count > 0 && count < idle.len() {
+            idle.select_nth_unstable(count);
+        }
+        let read_idle = idle.iter().take(count).map(|(_, tid)| *tid);
+        self.coverage.add(tids.len() as u64 - of_agent, idle.len() as u64, count as u64);
+        tids.extend(read_idle);
+        self.read_these(&tids, clock, false, found).await;
+        tids.len()
+    }
+
+    /// How often threads were read so far.
+    pub(super) fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    async fn read_these(&mut self, tids: &[u32], clock: &impl Fn() -> u64, all: bool, found: &mut Found) {
         for piece in tids.chunks(THREADS_AT_ONCE) {
             piece.iter().for_each(|tid| self.read_one(*tid, clock(), all, found));
             tokio::task::yield_now().await;
@@ -92,6 +149,7 @@ impl Activity {
 
     fn read_one(&mut self, tid: u32, now_ns: u64, all: bool, found: &mut Found) {
         let Some(thread) = self.known.get_mut(&tid) else { return };
+        thread.read_ns = now_ns;
         let read = match threads::schedstat(tid) {
             // Clocks that went back belong to a new thread with the same id.
             Ok(clocks) if is_behind(&clocks, &thread.last) => None,
@@ -122,6 +180,7 @@ impl Activity {
                 }
                 found.points.push(point.clone());
                 thread.still_ns = now_ns;
+                thread.ran_ns = Some(now_ns);
                 thread.last = point;
             }
             None => {
@@ -156,11 +215,16 @@ impl Activity {
         let thread = TraceThread { tid, name, is_agent, first_ns: now_ns };
         found.threads.push(thread.clone());
         found.points.push(last.clone());
-        self.known.insert(tid, Thread { thread, last, still_ns: now_ns });
+        let ran_ns = (last.state == 'R' || self.is_scanned).then_some(now_ns);
+        self.known.insert(tid, Thread { thread, last, still_ns: now_ns, read_ns: now_ns, ran_ns });
     }
 }
 
 impl Thread {
+    fn is_active(&self, now_ns: u64) -> bool {
+        self.ran_ns.is_some_and(|ran_ns| now_ns.saturating_sub(ran_ns) < ACTIVE_NS)
+    }
+
     /// The moment until which it was asleep in the state of its last point, if that is later than the point.
     /// At that moment a reading found its clocks unchanged, and the time it ran and waited since then fits after
     /// it. It may have been runnable, waiting for a CPU, while its clocks did not change.

@@ -148,7 +148,7 @@ impl<'s> Trace<'s> {
         while self.began.elapsed() < duration {
             // A reading that is more than an interval late leaves an unintended gap.
             self.late_readings += u64::from(due.elapsed() > self.pace.interval());
-            self.read(false).await?;
+            let threads = self.read(false).await?;
             if self.sent.elapsed() >= SEND_INTERVAL || self.found.points.len() >= POINTS_PER_PACKET {
                 self.send_all().await?;
             }
@@ -160,7 +160,7 @@ impl<'s> Trace<'s> {
             }
             // Includes sending and everything else the agent's thread did.
             let now_ns = clock::own_cpu_ns();
-            self.pace.reading_cost(Duration::from_nanos(now_ns.saturating_sub(cpu_ns)));
+            self.pace.reading_cost(Duration::from_nanos(now_ns.saturating_sub(cpu_ns)), threads);
             cpu_ns = now_ns;
         }
         Ok(false)
@@ -185,8 +185,8 @@ impl<'s> Trace<'s> {
         }
     }
 
-    /// One reading; `last` adds a point for every thread, whether it ran or not.
-    async fn read(&mut self, last: bool) -> Result<(), Stop> {
+    /// One reading; `last` adds a point for every thread, whether it ran or not. Returns the number of threads read.
+    async fn read(&mut self, last: bool) -> Result<usize, Stop> {
         let start_ns = self.start_ns;
         let clock = move || clock::monotonic_ns().saturating_sub(start_ns);
         let is_due = |at: Option<Instant>, interval| last || at.is_none_or(|at| at.elapsed() >= interval);
@@ -209,8 +209,13 @@ impl<'s> Trace<'s> {
             self.runtimes_read = Some(Instant::now());
             self.runtimes.read(clock(), &mut self.runtime_points);
         }
-        self.activity.read(&clock, last, &mut self.found).await;
-        Ok(())
+        if last {
+            self.activity.read_all(&clock, &mut self.found).await;
+            return Ok(0);
+        }
+        let pace = &self.pace;
+        let idle_at_once = |active, idle| pace.idle_at_once(active, idle);
+        Ok(self.activity.read(&clock, idle_at_once, &mut self.found).await)
     }
 
     async fn end(mut self, ended_early: bool, context: &Context) -> Result<End, Stop> {
@@ -234,6 +239,7 @@ impl<'s> Trace<'s> {
             agent_cpu_ns,
             samples: self.samples,
             dropped_weight: self.dropped_weight,
+            resolution: self.sink.tail(self.activity.coverage().resolution(duration_ns)),
         };
         self.sink.data(&TracePart::Totals(totals)).await?;
         Ok(End { notes: self.notes })

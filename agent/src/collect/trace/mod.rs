@@ -5,6 +5,7 @@
 
 mod activity;
 mod collector;
+mod coverage;
 mod pace;
 mod runtimes;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rgops_protocol::PROTOCOL_VERSION;
 use rgops_protocol::codec;
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stack::SystemCall;
@@ -28,7 +29,7 @@ async fn trace(request: TraceRequest, finish: Finish) -> (Vec<TracePart>, End) {
     let context = Arc::new(Context::for_tests());
     context.runtimes.add(&tokio::runtime::Handle::current(), "main");
     let (sender, mut packets) = mpsc::channel(4);
-    let sink = Sink::new(sender);
+    let sink = Sink::new(sender, PROTOCOL_VERSION);
     let mut finish = finish;
     let answer = async {
         let end = collect(request, &context, &sink, &mut finish).await.unwrap();
@@ -165,8 +166,13 @@ async fn durations_and_rates_out_of_range_are_refused() {
         TraceRequest { duration_ms: 3_600_001, ..REQUEST },
         TraceRequest { hz: 10_001, ..REQUEST },
     ] {
-        let answer =
-            collect(request, &context, &Sink::new(sender.clone()), &mut Finish::new(finish.clone())).await;
+        let answer = collect(
+            request,
+            &context,
+            &Sink::new(sender.clone(), PROTOCOL_VERSION),
+            &mut Finish::new(finish.clone()),
+        )
+        .await;
         assert!(matches!(answer, Err(Stop::Failed(error)) if error.code == Code::Malformed as u16));
     }
 }

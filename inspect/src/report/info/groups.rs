@@ -47,7 +47,7 @@ pub fn thread_groups(threads: &[Thread]) -> Vec<ThreadGroup> {
 }
 
 /// `worker-*` for `worker-12`: each run of digits after another character.
-fn without_numbers(name: &str) -> String {
+pub(crate) fn without_numbers(name: &str) -> String {
     let mut kind = String::with_capacity(name.len());
     for character in name.chars() {
         match character.is_ascii_digit() && !kind.is_empty() {

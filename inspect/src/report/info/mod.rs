@@ -6,6 +6,7 @@ mod json;
 mod tests;
 mod text;
 
+pub(super) use groups::without_numbers;
 pub use groups::{ConnectionGroup, ThreadGroup, connection_groups, thread_groups};
 pub use json::{ConnectionGroupJson, ConnectionJson, InfoJson, ThreadGroupJson, ThreadJson, json};
 pub use text::text;

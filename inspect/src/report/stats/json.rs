@@ -5,6 +5,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::stats::{AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity};
 use serde::Serialize;
 
+use super::groups::{ActivityGroup, activity_groups};
 use crate::report::document::Document;
 use crate::report::known::JsonKnown;
 
@@ -45,6 +46,8 @@ pub struct JsonStats {
     pub threads: Vec<JsonThread>,
     /// Activity and cost of the agent.
     pub agent: JsonAgent,
+    /// The threads by name, those that used or waited for a CPU most first.
+    pub thread_groups: Vec<JsonActivityGroup>,
 }
 
 /// Threads in one state.
@@ -128,6 +131,23 @@ pub struct JsonThread {
     pub is_agent: bool,
 }
 
+/// Threads with one name in the window.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct JsonActivityGroup {
+    /// Their name; `*` stands for numbers, as in `worker-*`.
+    pub name: String,
+    /// Their number.
+    pub count: usize,
+    /// Their time on a CPU.
+    pub running_ns: JsonKnown<u64>,
+    /// Their time waiting for a CPU.
+    pub runnable_ns: JsonKnown<u64>,
+    /// Whether they belong to the agent.
+    pub is_agent: bool,
+}
+
 /// Activity of the agent since `listen`.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -161,6 +181,9 @@ pub struct JsonAgent {
     pub cpu_ns: JsonKnown<u64>,
     /// Bytes sent.
     pub sent_bytes: u64,
+    /// Commands refused because the program's author does not allow them; absent if the agent does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied: Option<u64>,
 }
 
 impl JsonStats {
@@ -186,6 +209,7 @@ impl JsonStats {
             runtimes: reply.runtimes.iter().map(runtime).collect(),
             threads: reply.thread_activity.iter().map(thread).collect(),
             agent: agent(&reply.agent),
+            thread_groups: activity_groups(&reply.thread_activity).into_iter().map(group).collect(),
         };
         Document::new("rgops.stats/1", hello.into(), Ok(end), body, None)
     }
@@ -226,6 +250,16 @@ fn thread(thread: &ThreadActivity) -> JsonThread {
     }
 }
 
+fn group(group: ActivityGroup<'_>) -> JsonActivityGroup {
+    JsonActivityGroup {
+        name: group.name,
+        count: group.threads.len(),
+        running_ns: group.running_ns.into(),
+        runnable_ns: group.runnable_ns.into(),
+        is_agent: group.threads.iter().any(|thread| thread.is_agent),
+    }
+}
+
 fn agent(agent: &AgentStats) -> JsonAgent {
     JsonAgent {
         uptime_ns: agent.uptime_ns,
@@ -242,5 +276,6 @@ fn agent(agent: &AgentStats) -> JsonAgent {
         dropped: agent.dropped,
         cpu_ns: agent.cpu_ns.clone().into(),
         sent_bytes: agent.sent_bytes,
+        denied: agent.denied.value().copied(),
     }
 }

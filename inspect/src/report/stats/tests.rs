@@ -6,6 +6,7 @@ use rgops_protocol::reply::stats::{
     AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, ThreadsInState, WorkerStats,
 };
 use rgops_protocol::reply::{End, Known};
+use rgops_protocol::tail::Tail;
 
 use super::*;
 use crate::made::hello;
@@ -101,6 +102,7 @@ fn reply() -> StatsReply {
             dropped: 0,
             cpu_ns: Known::Value(4_000_000),
             sent_bytes: 1000,
+            denied: Tail::for_reader(2, 2),
         },
     }
 }
@@ -131,7 +133,7 @@ runtime old (multi_thread): shut down
           and 2 more threads in 200ms, none used a CPU (--all lists them)
 
 agent: /run/user/0/rgops/4711-99.sock, up 9s, cpu 4ms, 2 requests, 1 connection open now
-agent refused: 1 other users, 0 tokens, 0 limits, 0 malformed, 0 busy; cancelled 0; dropped 0
+agent refused: 1 other users, 0 tokens, 0 limits, 0 malformed, 0 busy, 2 denied commands; cancelled 0; dropped 0
 ";
     assert_eq!(render(&reply(), "4711", false), expected);
 }
@@ -157,4 +159,23 @@ fn the_json_keeps_every_number_and_reason() {
     unlimited.cpu_quota_milli = Known::Value(None);
     let json = serde_json::to_value(JsonStats::document(&hello(), &unlimited, &End::default())).unwrap();
     assert!(json["cpu_quota_milli"].is_null());
+}
+
+#[test]
+fn many_threads_are_grouped_with_sums_and_each_is_listed_on_request() {
+    let mut many = reply();
+    let more = (100..590).map(|tid| thread(tid, &format!("pool-{tid}"), u64::from(tid == 100) * 2, 0));
+    many.thread_activity.extend(more);
+    let text = render(&many, "4711", false);
+    let rows: Vec<&str> = text.lines().skip_while(|line| !line.contains("tid")).collect();
+    assert_eq!(rows[1], "          tokio-rt-worker ×2     162%       37%  2 running", "{text}");
+    assert_eq!(rows[2], "          pool-* ×490              2%        0%  1 running, 489 sleeping", "{text}");
+    assert!(rows[3].ends_with("rgops                    1%        0%  running (the agent)"), "{text}");
+    assert!(text.contains("--all lists each of the 495 threads\n") && text.lines().count() <= 40, "{text}");
+    assert_eq!(render(&many, "4711", true).matches("pool-").count(), 490);
+    let json = serde_json::to_value(JsonStats::document(&hello(), &many, &End::default())).unwrap();
+    assert_eq!(json["threads"].as_array().unwrap().len(), 495);
+    let pool = &json["thread_groups"][1];
+    assert_eq!((&pool["name"], &pool["count"]), (&"pool-*".into(), &490.into()));
+    assert_eq!(pool["running_ns"], WINDOW / 50);
 }

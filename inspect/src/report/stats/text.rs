@@ -1,18 +1,22 @@
 //! The answer of `rgops stats` as text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stats::{RuntimeStats, StatsReply, ThreadActivity};
 
+use super::groups::{ActivityGroup, activity_groups, demand_ns};
 use crate::text::known::{NO_LIMIT, show, unavailable};
 use crate::text::{counted, duration, escape, few_left, width};
 
-/// Maximum threads in the table unless all are requested.
-const TOP_THREADS: usize = 10;
+/// Maximum lines in the table of threads unless all are requested.
+const TOP_LINES: usize = 10;
+/// A program with more threads has them grouped by name.
+const FEW_THREADS: usize = 24;
 
 /// The answer as text: the process, its runtimes with stuck workers, the busiest threads and the cost of the agent.
-/// With `all`, every thread is listed. `target` is the target as the user typed it, for the suggested next command.
+/// Many threads are grouped by name; with `all`, every thread is listed. `target` is the target as the user typed it, for the suggested next command.
 pub fn render(reply: &StatsReply, target: &str, all: bool) -> String {
     let mut text = String::new();
     let open = (reply.descriptors.value(), reply.descriptors_limit.value());
@@ -202,45 +206,38 @@ fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// Time on a CPU plus time waiting for a CPU.
-fn demand(thread: &ThreadActivity) -> u64 {
-    let time = |known: &Known<u64>| known.value().copied().unwrap_or(0);
-    time(&thread.running_ns).saturating_add(time(&thread.runnable_ns))
+/// A line of the table of threads.
+struct Line {
+    /// Empty for several threads.
+    tid: String,
+    name: String,
+    running: String,
+    runnable: String,
+    state: String,
 }
 
 fn threads(text: &mut String, reply: &StatsReply, all: bool) {
-    let mut threads: Vec<&ThreadActivity> = reply.thread_activity.iter().collect();
-    threads.sort_by_key(|thread| (std::cmp::Reverse(demand(thread)), thread.tid));
-    let active = threads.iter().filter(|thread| demand(thread) > 0).count();
-    let shown = if all { threads.len() } else { active.min(TOP_THREADS) };
+    let threads = reply.thread_activity.as_slice();
+    let is_active = |thread: &&ThreadActivity| demand_ns(thread) > 0;
+    let active = threads.iter().filter(is_active).count();
     let window = duration(reply.window_ns);
     let _ = writeln!(text);
-    if shown == 0 {
+    let (lines, listed) = match all || threads.len() <= FEW_THREADS {
+        true => each(reply, all),
+        false => grouped(reply),
+    };
+    if lines.is_empty() {
         let _ = writeln!(text, "no thread used a CPU in {window}");
         return;
     }
-    let names: Vec<_> = threads[..shown].iter().map(|thread| escape(&thread.name)).collect();
-    let width = width(names.iter().map(AsRef::as_ref)).max("thread".len());
+    let width = width(lines.iter().map(|line| line.name.as_str())).max("thread".len());
     let _ = writeln!(text, "{:>8}  {:<width$}  {:>7}  {:>8}  state", "tid", "thread", "running", "runnable");
-    for (thread, name) in threads.iter().zip(&names) {
-        let share = |known: &Known<u64>| match known {
-            Known::Value(ns) => percent(*ns, reply.window_ns),
-            Known::Unavailable(_) => "?".to_owned(),
-        };
-        let _ = writeln!(
-            text,
-            "{:>8}  {:<width$}  {:>7}  {:>8}  {}{}",
-            thread.tid,
-            name,
-            share(&thread.running_ns),
-            share(&thread.runnable_ns),
-            state_name(thread.state),
-            if thread.is_agent { " (the agent)" } else { "" },
-        );
+    for Line { tid, name, running, runnable, state } in &lines {
+        let _ = writeln!(text, "{tid:>8}  {name:<width$}  {running:>7}  {runnable:>8}  {state}");
     }
-    let rest = threads.len() - shown;
+    let rest = threads.len() - listed.len();
     if rest > 0 {
-        let used = active.saturating_sub(shown);
+        let used = active.saturating_sub(listed.iter().filter(|thread| is_active(*thread)).count());
         let what = if used > 0 { format!("{used} of them used a CPU") } else { "none used a CPU".to_owned() };
         let _ = writeln!(
             text,
@@ -248,7 +245,67 @@ fn threads(text: &mut String, reply: &StatsReply, all: bool) {
             "",
             counted(rest as u64, "more thread")
         );
+    } else if listed.len() > lines.len() {
+        let _ = writeln!(text, "{:>8}  --all lists each of the {} threads", "", listed.len());
     }
+}
+
+/// A line for each thread: all, or the busiest.
+fn each(reply: &StatsReply, all: bool) -> (Vec<Line>, Vec<&ThreadActivity>) {
+    let mut threads: Vec<&ThreadActivity> = reply.thread_activity.iter().collect();
+    threads.sort_by_key(|thread| (std::cmp::Reverse(demand_ns(thread)), thread.tid));
+    if !all {
+        threads.retain(|thread| demand_ns(thread) > 0);
+        threads.truncate(TOP_LINES);
+    }
+    (threads.iter().map(|thread| of_thread(thread, reply.window_ns)).collect(), threads)
+}
+
+/// A line for each group of threads with one name, the busiest groups first, then the largest.
+fn grouped(reply: &StatsReply) -> (Vec<Line>, Vec<&ThreadActivity>) {
+    let mut groups = activity_groups(&reply.thread_activity);
+    groups.truncate(TOP_LINES);
+    let line = |group: &ActivityGroup<'_>| match group.threads.as_slice() {
+        [one] => of_thread(one, reply.window_ns),
+        threads => Line {
+            tid: String::new(),
+            name: format!("{} ×{}", escape(&group.name), threads.len()),
+            running: share(&group.running_ns, reply.window_ns),
+            runnable: share(&group.runnable_ns, reply.window_ns),
+            state: states(threads),
+        },
+    };
+    let lines = groups.iter().map(line).collect();
+    (lines, groups.into_iter().flat_map(|group| group.threads).collect())
+}
+
+fn of_thread(thread: &ThreadActivity, window_ns: u64) -> Line {
+    Line {
+        tid: thread.tid.to_string(),
+        name: escape(&thread.name).into_owned(),
+        running: share(&thread.running_ns, window_ns),
+        runnable: share(&thread.runnable_ns, window_ns),
+        state: format!("{}{}", state_name(thread.state), of_agent(thread)),
+    }
+}
+
+/// `3 running, 487 sleeping`.
+fn states(threads: &[&ThreadActivity]) -> String {
+    let mut counts: BTreeMap<char, usize> = BTreeMap::new();
+    for thread in threads {
+        *counts.entry(thread.state).or_default() += 1;
+    }
+    let states: Vec<String> =
+        counts.iter().map(|(state, count)| format!("{count} {}", state_name(*state))).collect();
+    states.join(", ") + threads.first().map_or("", |thread| of_agent(thread))
+}
+
+fn of_agent(thread: &ThreadActivity) -> &'static str {
+    if thread.is_agent { " (the agent)" } else { "" }
+}
+
+fn share(known: &Known<u64>, window_ns: u64) -> String {
+    known.value().map_or_else(|| "?".to_owned(), |ns| percent(*ns, window_ns))
 }
 
 fn agent(text: &mut String, reply: &StatsReply) {
@@ -263,9 +320,14 @@ fn agent(text: &mut String, reply: &StatsReply) {
         counted(agent.requests, "request"),
         counted(agent.open_connections, "connection"),
     );
+    // Agents of protocol 1 do not tell.
+    let denied = agent
+        .denied
+        .value()
+        .map_or(String::new(), |count| format!(", {}", counted(*count, "denied command")));
     let _ = writeln!(
         text,
-        "agent refused: {} other users, {} tokens, {} limits, {} malformed, {} busy; cancelled {}; dropped {}",
+        "agent refused: {} other users, {} tokens, {} limits, {} malformed, {} busy{denied}; cancelled {}; dropped {}",
         agent.refused_users,
         agent.refused_tokens,
         agent.refused_limits,

@@ -2,6 +2,7 @@
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
+use rgops_protocol::reply::trace::TraceResolution;
 use serde::Serialize;
 
 use crate::report::document::Document;
@@ -37,6 +38,23 @@ pub struct JsonTrace<'a> {
     /// By descending running time.
     threads: Vec<JsonThread<'a>>,
     runtimes: Vec<JsonRuntime>,
+    /// How often threads were read; absent if the agent does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolution: Option<JsonResolution>,
+}
+
+/// Means over the window.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct JsonResolution {
+    /// Threads that ran within half a second, without the agent's.
+    active_threads: u32,
+    /// Time between two readings of each of them.
+    active_ns: u64,
+    /// The other threads.
+    idle_threads: u32,
+    /// Time between two readings of each of them.
+    idle_ns: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,6 +91,13 @@ struct JsonRuntime {
     max_global_queue: u64,
 }
 
+impl From<TraceResolution> for JsonResolution {
+    fn from(resolution: TraceResolution) -> JsonResolution {
+        let TraceResolution { active_threads, active_ns, idle_threads, idle_ns } = resolution;
+        JsonResolution { active_threads, active_ns, idle_threads, idle_ns }
+    }
+}
+
 impl<'a> JsonTrace<'a> {
     /// The report with the answer's notes, or with the reason why the answer ended early. If memory or time does not
     /// suffice for all threads, the rest is left out, and that is the reason unless there is another one.
@@ -104,6 +129,10 @@ impl<'a> JsonTrace<'a> {
             no_samples: start.map_or("", |start| &start.no_samples),
             threads,
             runtimes,
+            resolution: totals
+                .and_then(|totals| totals.resolution.value())
+                .copied()
+                .map(JsonResolution::from),
         };
         Document::new("rgops.trace/1", hello.into(), end, body, room.cut())
     }

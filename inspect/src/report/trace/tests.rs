@@ -3,9 +3,10 @@
 
 use rgops_protocol::reply::stack::SystemCall;
 use rgops_protocol::reply::trace::{
-    RuntimePoint, ThreadPoint, TracePart, TraceStart, TraceThread, TraceTotals,
+    RuntimePoint, ThreadPoint, TracePart, TraceResolution, TraceStart, TraceThread, TraceTotals,
 };
 use rgops_protocol::reply::{End, Known};
+use rgops_protocol::tail::Tail;
 
 use super::*;
 use crate::budget::{self, Budget, Exhausted};
@@ -66,6 +67,15 @@ fn trace_within(budget: Budget, blocked: u32) -> Recorder<Vec<u8>> {
             agent_cpu_ns: 10 * MS,
             samples: 0,
             dropped_weight: 0,
+            resolution: Tail::for_reader(
+                2,
+                TraceResolution {
+                    active_threads: 12,
+                    active_ns: 5_000_000,
+                    idle_threads: 490,
+                    idle_ns: 200_000_000,
+                },
+            ),
         }),
     ];
     for part in parts {
@@ -79,6 +89,7 @@ fn trace_within(budget: Budget, blocked: u32) -> Recorder<Vec<u8>> {
 fn the_busiest_come_first_and_names_cannot_control_the_terminal() {
     let text = render(&trace(1), false);
     let expected = "\
+resolution 5ms for 12 active threads, 200ms for 490 idle ones
 thread              tid     seen running runnable  futex network   poll   file sleeping  other unknown
 spin\\x1b[2Jner        1       1s   99.0%        -      -       -      -      -        -      -    1.0%
 waiter                2       1s       -        - 100.0%       -      -      -        -      -       -
@@ -111,6 +122,7 @@ fn the_json_contract_sums_up() {
     }
     assert_eq!(json["runtimes"][0]["busy_ns"], 500 * MS);
     assert_eq!(json["no_samples"], "none were requested");
+    assert_eq!(json["resolution"]["idle_ns"], 200 * MS);
     assert!(json.get("broken_off").is_none());
 }
 

@@ -11,7 +11,7 @@ const TOP_THREADS: usize = 20;
 /// Maximum runtimes listed unless all are requested.
 const TOP_RUNTIMES: usize = 100;
 
-/// The summary as text: threads by descending running time, then the runtimes, then the cost of the trace. With
+/// The summary as text: how often threads were read, then threads by descending running time, then the runtimes, then the cost of the trace. With
 /// `all`, every thread is listed.
 pub fn render<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> String {
     screen(trace, all).into_text()
@@ -20,6 +20,9 @@ pub fn render<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> String {
 /// Like [`render`]. If memory or time does not suffice, a note states that the rest is left out.
 pub fn screen<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> Screen {
     let mut text = Screen::new(trace.budget());
+    if let Some(line) = resolution_line(trace) {
+        let _ = writeln!(text, "{line}");
+    }
     threads(&mut text, &trace.summary().threads(), all);
     let runtimes = trace.runtimes();
     let shown = if all { runtimes.len() } else { runtimes.len().min(TOP_RUNTIMES) };
@@ -34,6 +37,24 @@ pub fn screen<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> Screen {
     let _ = writeln!(text, "{}", readings_line(trace));
     text.finish();
     text
+}
+
+/// `resolution 5ms for 12 active threads, 200ms for 490 idle ones`; `None` if the agent does not tell.
+fn resolution_line<W: std::io::Write>(trace: &Recorder<W>) -> Option<String> {
+    let resolution = trace.totals()?.resolution.value()?;
+    let active = counted(resolution.active_threads.into(), "active thread");
+    let (active_ns, idle_ns) = (rounded(resolution.active_ns), rounded(resolution.idle_ns));
+    Some(match resolution.idle_threads {
+        0 => format!("resolution {} for {active}", duration(active_ns)),
+        idle => {
+            let ones = if idle == 1 { "one" } else { "ones" };
+            format!(
+                "resolution {} for {active}, {} for {idle} idle {ones}",
+                duration(active_ns),
+                duration(idle_ns)
+            )
+        }
+    })
 }
 
 fn threads(text: &mut Screen, threads: &[&ThreadSummary], all: bool) {

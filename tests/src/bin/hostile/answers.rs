@@ -13,6 +13,7 @@ use rgops_protocol::reply::tasks::{CellBytes, TaskCell, TaskThread, TaskVtable, 
 use rgops_protocol::reply::trace::{ThreadPoint, TracePart, TraceThread, TraceTotals};
 use rgops_protocol::reply::{Known, Module};
 use rgops_protocol::request::Request;
+use rgops_protocol::tail::Tail;
 
 use crate::elements::{
     Text, block, cell, counters, cpu_start, cpu_totals, estimate, everything, heap_start, missing, moment,
@@ -84,6 +85,7 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
                 agent_cpu_ns: number,
                 samples: number,
                 dropped_weight: number,
+                resolution: Tail::absent(),
             }),
         ]),
         Request::PprofHeap(asked) => {
@@ -131,6 +133,7 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
                 current_tasks: Some(unavailable(text)),
                 anchors: small,
                 memory: None,
+                monotonic_ns: Tail::for_reader(2, number),
             }),
         ]),
         Request::Read(_) => parts([ReadPart { ranges: vec![Some(vec![7; 100]); 100] }]),

@@ -13,6 +13,7 @@ use rgops_protocol::reply::tasks::{CellBytes, RuntimeKind, TaskCell, TaskList, T
 use rgops_protocol::reply::trace::{RuntimePoint, ThreadPoint, TracePart, TraceStart};
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::reply::{Known, Module, Stack, StackEnd, Unavailable};
+use rgops_protocol::tail::Tail;
 
 /// Makes one text of an answer.
 pub(super) type Text<'t> = &'t dyn Fn() -> String;
@@ -265,6 +266,7 @@ pub(super) fn stats(text: Text<'_>, number: u64, small: u32) -> StatsReply {
             dropped: number,
             cpu_ns: Known::Value(number),
             sent_bytes: number,
+            denied: Tail::for_reader(2, number),
         },
     }
 }

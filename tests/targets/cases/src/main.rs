@@ -5,6 +5,7 @@
 mod blocked_main;
 mod blocked_thread;
 mod crowd_of_threads;
+mod cut_stacks;
 mod daemonize;
 mod emfile;
 mod futurelock;
@@ -27,6 +28,7 @@ const CASES: &[Case] = &[
     ("blocked-main", blocked_main::run),
     ("blocked-thread", blocked_thread::run),
     ("crowd-of-threads", crowd_of_threads::run),
+    ("cut-stacks", cut_stacks::run),
     ("daemonize", daemonize::run),
     ("emfile", emfile::run),
     ("futurelock", futurelock::run),

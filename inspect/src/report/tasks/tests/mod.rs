@@ -67,6 +67,7 @@ fn task(id: u64, state: State, stack: AsyncStack) -> Task {
         stack,
         holds: Vec::new(),
         set_aside: Vec::new(),
+        due_ns: None,
         goes_on: false,
     }
 }
@@ -135,6 +136,7 @@ fn tasks(tasks: Vec<Task>, threads: Vec<TaskThread>) -> Tasks {
         }],
         no_memory: None,
         unix_ns: 1_795_386_440_000_000_000,
+        monotonic_ns: None,
         list_ns: 2_500_000,
         decode_ns: 31_000_000,
     }

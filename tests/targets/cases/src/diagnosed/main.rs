@@ -10,6 +10,7 @@ mod memory;
 mod pool;
 mod program;
 mod tasks;
+mod timers;
 mod workers;
 
 use std::process::exit;
@@ -29,6 +30,7 @@ const PROGRAMS: &[&[Named]] = &[
     memory::PROGRAMS,
     pool::PROGRAMS,
     tasks::PROGRAMS,
+    timers::PROGRAMS,
     workers::PROGRAMS,
 ];
 

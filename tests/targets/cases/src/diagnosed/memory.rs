@@ -9,6 +9,7 @@ use crate::program::{ready, runtime};
 
 pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("leak", leak),
+    ("slow-leak", slow_leak),
     ("nearly-at-its-limit", nearly_at_its_limit),
     ("cache", cache),
     ("memory-in-waves", waves),
@@ -30,6 +31,26 @@ fn leak() {
 #[inline(never)]
 fn remember(kept: &mut Vec<Vec<u8>>) {
     kept.push(black_box(vec![1_u8; 20_000]));
+}
+
+/// Sick, but slowly: 5 MB a minute in pieces of 400 bytes.
+fn slow_leak() {
+    let _runtime = runtime(4);
+    thread::spawn(|| {
+        let mut kept = Vec::with_capacity(1_000_000);
+        loop {
+            remember_slowly(&mut kept);
+            thread::sleep(Duration::from_millis(24));
+        }
+    });
+    ready()
+}
+
+#[inline(never)]
+fn remember_slowly(kept: &mut Vec<Box<[u8]>>) {
+    for _ in 0..5 {
+        kept.push(black_box(vec![1_u8; 400].into_boxed_slice()));
+    }
 }
 
 /// Sick: its address space is nearly as large as RLIMIT_AS allows.

@@ -10,6 +10,8 @@ use crate::program::{compute, ready, runtime};
 pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("task-deadlock", deadlock),
     ("join-deadlock", join_deadlock),
+    ("futurelock", futurelock),
+    ("select-of-locks", select_of_locks),
     ("piling-tasks", piling),
     ("ordered-locks", ordered),
     ("short-tasks", short),
@@ -71,6 +73,61 @@ async fn close_the_day(books: Arc<Books>, waits: mpsc::Sender<()>) {
     let count = tokio::spawn(async move { *of_task.stock.lock().await });
     let _ = waits.send(()).await;
     *stock += count.await.unwrap_or_default();
+}
+
+/// Sick: a task takes a lock in one branch of a `select!`, and waits for it in the handler of another one.
+fn futurelock() {
+    let runtime = runtime(4);
+    let stock = Arc::new(Mutex::new(0));
+    let (waits, mut waiting) = mpsc::channel(1);
+    runtime.spawn(refresh_or_report(stock, waits));
+    runtime.block_on(waiting.recv());
+    ready()
+}
+
+async fn refresh_or_report(stock: Arc<Mutex<u64>>, waits: mpsc::Sender<()>) {
+    let mut refreshing = Box::pin(refresh(Arc::clone(&stock)));
+    tokio::select! {
+        biased;
+        () = &mut refreshing => {}
+        () = tokio::task::yield_now() => {
+            let _ = waits.send(()).await;
+            *stock.lock().await += 1;
+        }
+    }
+    refreshing.await;
+}
+
+async fn refresh(stock: Arc<Mutex<u64>>) {
+    let mut stock = stock.lock().await;
+    tokio::time::sleep(crate::program::LONG).await;
+    *stock += 1;
+}
+
+/// Healthy: the branch that has the lock is polled while others wait for it, or is gone when its task waits for it.
+fn select_of_locks() {
+    let runtime = runtime(4);
+    let stock = Arc::new(Mutex::new(0));
+    for _ in 0..20 {
+        let stock = Arc::clone(&stock);
+        runtime.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = brief_refresh(&stock) => {}
+                    () = tokio::time::sleep(Duration::from_millis(3)) => {}
+                }
+                *stock.lock().await += 1;
+            }
+        });
+    }
+    ready()
+}
+
+async fn brief_refresh(stock: &Mutex<u64>) {
+    let mut stock = stock.lock().await;
+    compute(Duration::from_micros(100));
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    *stock += 1;
 }
 
 /// Sick: 200 tasks a second that wait for something that never comes.
