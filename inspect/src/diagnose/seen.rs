@@ -85,7 +85,7 @@ pub struct TaskLook {
     pub deadlocks: Vec<DeadlockSeen>,
     /// Tasks that wait for a closure of the blocking pool.
     pub waiting_for_blocking: u64,
-    /// Timers that are due and have not fired; `None` if the agent does not tell the time of its list.
+    /// Timers that are due and have not fired, the latest first, at most [`LateTimer::MOST`]; `None` if the agent does not tell the time of its list.
     pub late_timers: Option<Vec<LateTimer>>,
     /// Tasks with a timer that has not fired.
     pub timers: u64,
@@ -173,6 +173,11 @@ pub struct Growing {
     pub bytes: i64,
     /// 1 minus the probability of such growth by chance.
     pub confidence: f64,
+}
+
+impl LateTimer {
+    /// Maximum timers kept of a list.
+    pub const MOST: usize = 1000;
 }
 
 impl Seen {

@@ -58,16 +58,19 @@ fn ring(deadlock: &Deadlock, tasks: &[Task], graph: &WaitGraph) -> DeadlockSeen 
 /// Timers that were due when the list was made, the latest first; `None` without the time of that.
 fn late_timers(list: &Tasks) -> Option<Vec<LateTimer>> {
     let now_ns = list.monotonic_ns?;
-    let late = |task: &Task| {
-        let late_ns = now_ns.checked_sub(task.due_ns?)?;
-        let runtime = list.runtimes.get(task.runtime).map_or(String::new(), |runtime| runtime.name.clone());
-        let place = wait_place(task, None);
-        Some(LateTimer { task: task.id, name: name(task), runtime, late_ns, place })
-    };
     let waiting = list.tasks.iter().filter(|task| matches!(task.state, State::Idle | State::Scheduled));
-    let mut late: Vec<LateTimer> = waiting.filter_map(late).collect();
-    late.sort_by_key(|timer| std::cmp::Reverse(timer.late_ns));
-    Some(late)
+    let late = waiting.filter_map(|task| Some((now_ns.checked_sub(task.due_ns?)?, task)));
+    let mut late: Vec<(u64, &Task)> = late.collect();
+    late.sort_by_key(|(late_ns, _)| std::cmp::Reverse(*late_ns));
+    late.truncate(LateTimer::MOST);
+    let timer = |(late_ns, task): (u64, &Task)| LateTimer {
+        task: task.id,
+        name: name(task),
+        runtime: list.runtimes.get(task.runtime).map_or(String::new(), |runtime| runtime.name.clone()),
+        late_ns,
+        place: wait_place(task, None),
+    };
+    Some(late.into_iter().map(timer).collect())
 }
 
 impl KeptSeen {

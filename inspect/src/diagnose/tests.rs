@@ -377,6 +377,10 @@ fn timers_that_are_late_in_both_lists_are_found() {
     assert_eq!((found.len(), found[0].kind), (1, Kind::TimersLate));
     assert_eq!(found[0].what, "timers of 2 tasks are up to 3.7s late");
     assert!(found[0].evidence[1].contains("parked 0 times in 3s"), "{found:?}");
+    for (first, last) in [(&[][..], &[1600][..]), (&[700], &[700])] {
+        seen.tasks = Known::Value(vec![look(first), look(last)]);
+        assert_eq!(kinds(&seen), [Kind::TimersLate], "{last:?}");
+    }
     for lates in [[&[700][..], &[20]], [&[], &[700]]] {
         seen.tasks = Known::Value(lates.map(look).to_vec());
         assert_eq!(kinds(&seen), []);

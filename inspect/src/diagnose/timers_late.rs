@@ -1,4 +1,5 @@
-//! Timers late: timers of Tokio that are due and have not fired, in the first list of tasks and in the last one.
+//! Timers late: timers of Tokio that are due and have not fired, in the first list of tasks and in the last one, or for
+//! a longer time in the last one.
 //!
 //! Tokio fires timers when a thread of the runtime parks, or after `event_interval` (61 by default) polls. So they are
 //! late when polls are long, when no thread drives the runtime, or when its threads get no CPU. A timer that has fired
@@ -14,6 +15,8 @@ use crate::text::{counted, duration};
 
 /// How late a timer has to be: far above the delay by polls of a few milliseconds.
 const LEAST_NS: u64 = 500_000_000;
+/// Late by as much as this, one list is enough: no passing shortage of CPU delays a timer for so long.
+const LONG_NS: u64 = 1_500_000_000;
 
 pub(super) fn look(seen: &Seen) -> Look {
     let looks = match &seen.tasks {
@@ -26,21 +29,26 @@ pub(super) fn look(seen: &Seen) -> Look {
         return gap(&Unavailable { reason, fix: "update rgops-agent in the program".to_owned() });
     };
     let at = format!("{} with timers", counted(last.timers, "task"));
-    if looks.len() < 2 || before.is_empty() || now.is_empty() {
+    let latest_ns = now.iter().map(|timer| timer.late_ns).max().unwrap_or(0);
+    let is_again = looks.len() > 1 && !before.is_empty();
+    if now.is_empty() || !(is_again || latest_ns >= LONG_NS) {
         return Look { at, ..Look::default() };
     }
-    let latest_ns = now.iter().map(|timer| timer.late_ns).max().unwrap_or(0);
     let what = format!(
-        "timers of {} are up to {} late",
+        "timers of {}{} are up to {} late",
+        if now.len() >= LateTimer::MOST { "at least " } else { "" },
         counted(now.len() as u64, "task"),
         duration(rounded(latest_ns))
     );
-    let mut evidence = vec![format!(
-        "due and not fired in two lists of tasks, {} apart: {} late, then {}",
-        duration(rounded(last.at_ns.saturating_sub(first.at_ns))),
-        before.len(),
-        now.len()
-    )];
+    let mut evidence = vec![match is_again {
+        true => format!(
+            "due and not fired in two lists of tasks, {} apart: {} late, then {}",
+            duration(rounded(last.at_ns.saturating_sub(first.at_ns))),
+            before.len(),
+            now.len()
+        ),
+        false => "due and not fired when the tasks were listed".to_owned(),
+    }];
     evidence.extend(parks(seen, &now));
     let finding = Finding::new(Kind::TimersLate, what, evidence)
         .concerning(now.iter().map(|timer| concerned(timer)))

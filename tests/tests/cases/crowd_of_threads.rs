@@ -1,6 +1,7 @@
 //! A dump of 500 threads fits two screens, and what they wait in comes first; `stats` and `trace` group them and say
 //! how well they were looked at.
 
+use rgops_tests::directory::Directory;
 use rgops_tests::running::Running;
 use rgops_tests::{built, waiting};
 
@@ -40,8 +41,13 @@ fn is_grouped_in_stats_with_sums_and_fits_a_screen() {
 #[test]
 fn is_traced_within_the_bound_and_the_first_line_says_how_often() {
     let target = crowd();
-    let json = crate::ask(&target, "trace", &["--duration", "4s", "--json", "-o", "/dev/null"]);
-    let json = json.json();
+    let directory = Directory::new();
+    let file = directory.path().join("trace");
+    let answer = crate::ask(&target, "trace", &["--duration", "4s", "-o", file.to_str().unwrap()]);
+    assert!(answer.output.lines().any(|line| line.starts_with("resolution ")), "{}", answer.output);
+    let file = directory.path().join("other");
+    let json =
+        crate::ask(&target, "trace", &["--duration", "4s", "--json", "-o", file.to_str().unwrap()]).json();
     let number = |name: &str| json[name].as_u64().unwrap();
     // 3 % of a CPU, and the first look at every thread.
     assert!(number("agent_cpu_ns") < number("duration_ns") / 20, "{json}");

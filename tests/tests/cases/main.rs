@@ -6,6 +6,7 @@
 mod blocked_main;
 mod blocked_thread;
 mod crowd_of_threads;
+mod cut_stacks;
 mod descriptors;
 mod diagnose;
 mod facts;

@@ -148,7 +148,7 @@ impl<'s> Trace<'s> {
         while self.began.elapsed() < duration {
             // A reading that is more than an interval late leaves an unintended gap.
             self.late_readings += u64::from(due.elapsed() > self.pace.interval());
-            let threads = self.read(false).await?;
+            let (threads, of_threads) = self.read(false).await?;
             if self.sent.elapsed() >= SEND_INTERVAL || self.found.points.len() >= POINTS_PER_PACKET {
                 self.send_all().await?;
             }
@@ -160,7 +160,8 @@ impl<'s> Trace<'s> {
             }
             // Includes sending and everything else the agent's thread did.
             let now_ns = clock::own_cpu_ns();
-            self.pace.reading_cost(Duration::from_nanos(now_ns.saturating_sub(cpu_ns)), threads);
+            let cost = Duration::from_nanos(now_ns.saturating_sub(cpu_ns));
+            self.pace.reading_cost(cost, threads, of_threads);
             cpu_ns = now_ns;
         }
         Ok(false)
@@ -185,16 +186,17 @@ impl<'s> Trace<'s> {
         }
     }
 
-    /// One reading; `last` adds a point for every thread, whether it ran or not. Returns the number of threads read.
-    async fn read(&mut self, last: bool) -> Result<usize, Stop> {
+    /// One reading; `last` adds a point for every thread, whether it ran or not. Returns the number of threads
+    /// read, and the CPU time for them.
+    async fn read(&mut self, last: bool) -> Result<(usize, Duration), Stop> {
         let start_ns = self.start_ns;
-        let clock = move || clock::monotonic_ns().saturating_sub(start_ns);
+        let now = move || clock::monotonic_ns().saturating_sub(start_ns);
         let is_due = |at: Option<Instant>, interval| last || at.is_none_or(|at| at.elapsed() >= interval);
         if is_due(self.sampled, SAMPLER_INTERVAL) {
             self.sampled = Some(Instant::now());
             if !last {
                 // If it fails, the next scan finds the new threads.
-                let _ = self.activity.scan(&clock, &mut self.found).await;
+                let _ = self.activity.scan(&now, &mut self.found).await;
             }
             if self.sampler.as_ref().is_some_and(|sampler| !sampler.is_undisturbed()) {
                 self.stop_sampling().await?;
@@ -207,15 +209,17 @@ impl<'s> Trace<'s> {
         }
         if is_due(self.runtimes_read, RUNTIMES_INTERVAL) {
             self.runtimes_read = Some(Instant::now());
-            self.runtimes.read(clock(), &mut self.runtime_points);
+            self.runtimes.read(now(), &mut self.runtime_points);
         }
         if last {
-            self.activity.read_all(&clock, &mut self.found).await;
-            return Ok(0);
+            self.activity.read_all(&now, &mut self.found).await;
+            return Ok((0, Duration::ZERO));
         }
+        let cpu_ns = clock::own_cpu_ns();
         let pace = &self.pace;
         let idle_at_once = |active, idle| pace.idle_at_once(active, idle);
-        Ok(self.activity.read(&clock, idle_at_once, &mut self.found).await)
+        let threads = self.activity.read(&now, idle_at_once, &mut self.found).await;
+        Ok((threads, Duration::from_nanos(clock::own_cpu_ns().saturating_sub(cpu_ns))))
     }
 
     async fn end(mut self, ended_early: bool, context: &Context) -> Result<End, Stop> {

@@ -2,7 +2,8 @@
 //!
 //! A reading of one thread costs about 10 µs (one `schedstat`; more for a thread that ran), so the cost of a
 //! reading depends on the program. The pace follows the collector's own CPU clock. Threads that ran lately are read
-//! each time, and of the others as many as the budget allows, in turn.
+//! each time, and of the others as many as the budget allows, in turn. Where the rest of a reading alone takes the whole
+//! budget (new threads are searched, samples collected), idle threads may take as much again.
 
 use std::time::Duration;
 
@@ -13,8 +14,6 @@ const COST_SHARE: u32 = 3;
 const MAX_INTERVAL: Duration = Duration::from_secs(5);
 /// The cost of a thread in a reading until it is measured.
 const FIRST_THREAD_COST: Duration = Duration::from_micros(10);
-/// The part of the threads of a reading that may always be idle ones: one in this many.
-const IDLE_PART: u32 = 4;
 
 /// The time between two readings.
 #[derive(Debug)]
@@ -24,6 +23,8 @@ pub(super) struct Pace {
     cost: Duration,
     /// The same for one thread.
     thread_cost: Duration,
+    /// The same for everything but threads.
+    rest: Duration,
     readings: u64,
     stretched: u64,
     longest: Duration,
@@ -32,14 +33,17 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(requested: Duration) -> Pace {
         let (cost, thread_cost) = (Duration::ZERO, FIRST_THREAD_COST);
-        Pace { requested, cost, thread_cost, readings: 0, stretched: 0, longest: requested }
+        let rest = Duration::ZERO;
+        Pace { requested, cost, thread_cost, rest, readings: 0, stretched: 0, longest: requested }
     }
 
-    /// Records the CPU time of the last reading of so many threads, including everything sent since.
-    pub(super) fn reading_cost(&mut self, cost: Duration, threads: usize) {
-        if self.readings > 0 {
-            let of_each = cost / u32::try_from(threads.max(1)).unwrap_or(u32::MAX);
+    /// Records the CPU time of the last reading, including everything sent since, and how much of it so many threads
+    /// took.
+    pub(super) fn reading_cost(&mut self, cost: Duration, threads: usize, of_threads: Duration) {
+        if self.readings > 0 && threads > 0 {
+            let of_each = of_threads / u32::try_from(threads).unwrap_or(u32::MAX);
             self.thread_cost = (self.thread_cost * 7 + of_each) / 8;
+            self.rest = (self.rest * 7 + cost.saturating_sub(of_threads)) / 8;
         }
         // In the first reading every thread is new, so its cost says nothing about later readings.
         self.cost = match self.readings {
@@ -60,11 +64,11 @@ impl Pace {
 
     /// How many idle threads to read next besides the active ones.
     pub(super) fn idle_at_once(&self, active: usize, idle: usize) -> usize {
-        let budget = self.requested * COST_SHARE / 100;
-        let allowed = budget.as_nanos() / self.thread_cost.as_nanos().max(1);
-        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
-        let least = (allowed / IDLE_PART as usize).max(1);
-        allowed.saturating_sub(active).max(least).min(idle)
+        let active_cost = self.thread_cost * u32::try_from(active).unwrap_or(u32::MAX);
+        let others = self.rest + active_cost;
+        let left = (self.requested * COST_SHARE / 100).saturating_sub(others).max(others);
+        let count = left.as_nanos() / self.thread_cost.as_nanos().max(1);
+        usize::try_from(count).unwrap_or(usize::MAX).clamp(1, idle.max(1)).min(idle)
     }
 
     /// Readings so far.
@@ -92,31 +96,33 @@ mod tests {
     #[test]
     fn cheap_readings_keep_the_requested_interval() {
         let mut pace = Pace::new(5 * MS);
-        pace.reading_cost(20 * MS, 500); // the first
-        (0..100).for_each(|_| pace.reading_cost(MS / 10, 10));
+        pace.reading_cost(20 * MS, 500, 20 * MS); // the first
+        (0..100).for_each(|_| pace.reading_cost(MS / 10, 10, MS / 10));
         assert_eq!((pace.interval(), pace.stretched(), pace.readings()), (5 * MS, 0, 101));
     }
 
     #[test]
     fn expensive_readings_are_less_frequent_but_do_not_stop() {
         let mut pace = Pace::new(5 * MS);
-        (0..100).for_each(|_| pace.reading_cost(MS, 100));
+        (0..100).for_each(|_| pace.reading_cost(MS, 100, MS));
         assert_eq!(pace.interval(), 33 * MS);
         assert!(pace.stretched() > 90);
-        (0..100).for_each(|_| pace.reading_cost(500 * MS, 8000));
+        (0..100).for_each(|_| pace.reading_cost(500 * MS, 8000, 500 * MS));
         assert_eq!(pace.interval(), Duration::from_secs(5));
-        (0..200).for_each(|_| pace.reading_cost(MS / 10, 10));
+        (0..200).for_each(|_| pace.reading_cost(MS / 10, 10, MS / 10));
         assert_eq!(pace.interval(), 5 * MS);
     }
 
     #[test]
-    fn idle_threads_take_what_the_active_ones_leave_of_the_budget() {
+    fn idle_threads_take_what_the_others_leave_of_the_budget_or_as_much_again() {
+        let micros = Duration::from_micros;
         let mut pace = Pace::new(5 * MS);
         assert_eq!(pace.idle_at_once(0, 490), 15, "150 µs of 10 µs each");
-        assert_eq!(pace.idle_at_once(12, 490), 3);
-        assert_eq!(pace.idle_at_once(400, 490), 3, "they are read, too");
+        assert_eq!(pace.idle_at_once(5, 490), 10);
+        assert_eq!(pace.idle_at_once(40, 490), 40, "as many as the active ones");
         assert_eq!(pace.idle_at_once(2, 5), 5, "all");
-        (0..100).for_each(|_| pace.reading_cost(MS, 5));
-        assert_eq!(pace.idle_at_once(400, 490), 1);
+        assert_eq!(pace.idle_at_once(2, 0), 0);
+        (0..100).for_each(|_| pace.reading_cost(micros(900), 40, micros(400)));
+        assert_eq!(pace.idle_at_once(0, 490), 49, "500 µs are something else");
     }
 }

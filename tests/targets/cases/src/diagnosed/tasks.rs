@@ -99,9 +99,9 @@ async fn refresh_or_report(stock: Arc<Mutex<u64>>, waits: mpsc::Sender<()>) {
 }
 
 async fn refresh(stock: Arc<Mutex<u64>>) {
-    let mut stock = stock.lock().await;
+    let mut guard = stock.lock().await;
     tokio::time::sleep(crate::program::LONG).await;
-    *stock += 1;
+    *guard += 1;
 }
 
 /// Healthy: the branch that has the lock is polled while others wait for it, or is gone when its task waits for it.
