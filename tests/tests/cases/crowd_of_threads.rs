@@ -43,11 +43,11 @@ fn is_traced_within_the_bound_and_the_first_line_says_how_often() {
     let target = crowd();
     let directory = Directory::new();
     let file = directory.path().join("trace");
-    let answer = crate::ask(&target, "trace", &["--duration", "4s", "-o", file.to_str().unwrap()]);
+    let answer = crate::ask(&target, "trace", &["--duration", "1s", "-o", file.to_str().unwrap()]);
     assert!(answer.output.lines().any(|line| line.starts_with("resolution ")), "{}", answer.output);
     let file = directory.path().join("other");
     let json =
-        crate::ask(&target, "trace", &["--duration", "4s", "--json", "-o", file.to_str().unwrap()]).json();
+        crate::ask(&target, "trace", &["--duration", "8s", "--json", "-o", file.to_str().unwrap()]).json();
     let number = |name: &str| json[name].as_u64().unwrap();
     // 3 % of a CPU, and the first look at every thread.
     assert!(number("agent_cpu_ns") < number("duration_ns") / 20, "{json}");
