@@ -104,21 +104,35 @@ fn suspects(seen: &Seen) -> (Vec<&SeenThread>, Vec<&SeenThread>) {
 /// The threads that were in one poll for the whole window, as the last dump shows them.
 pub(super) fn stuck(seen: &Seen) -> Vec<&SeenThread> {
     let (mut stuck, running) = suspects(seen);
-    stuck.extend(running.into_iter().filter(|thread| used_ns(seen, thread.tid) >= LEAST_CPU_NS));
+    let is_stuck = |thread: &&SeenThread| is_of_one_task(thread) && used_ns(seen, thread.tid) >= LEAST_CPU_NS;
+    stuck.extend(running.into_iter().filter(is_stuck));
     stuck
+}
+
+/// Whether it is known that a thread which runs polls one task only: its id, or that it polls the future of `block_on`.
+/// An id that changes while the thread is captured is not known.
+fn is_of_one_task(thread: &SeenThread) -> bool {
+    thread.task.is_some() || !polls(thread)
 }
 
 /// Says of which workers it could not be told.
 fn undecided(seen: &Seen) -> Vec<Gap> {
     let (_, running) = suspects(seen);
-    let unsure = running.iter().filter(|thread| used_ns(seen, thread.tid) < LEAST_CPU_NS);
+    let unsure =
+        running.iter().filter(|thread| !is_of_one_task(thread) || used_ns(seen, thread.tid) < LEAST_CPU_NS);
     let gap = |thread: &&SeenThread| {
+        let what = format!("whether thread {} is in one poll", thread.tid);
+        if !is_of_one_task(thread) {
+            let reason = "which task it polls is not known, or changes all the time".to_owned();
+            let fix = "rgops stats PID shows whether it parks".to_owned();
+            return Gap::new(&what, &Unavailable { reason, fix });
+        }
         let used = duration(rounded(used_ns(seen, thread.tid)));
         let reason = format!(
             "it got {used} of CPU in the window: that may be one poll, or up to {POLLS_BETWEEN_COUNTS} short polls of one task"
         );
         let fix = "rgops schedtrace PID shows whether it goes on".to_owned();
-        Gap::new(&format!("whether thread {} is in one poll", thread.tid), &Unavailable { reason, fix })
+        Gap::new(&what, &Unavailable { reason, fix })
     };
     unsure.map(gap).collect()
 }

@@ -158,6 +158,12 @@ fn a_running_worker_is_stuck_only_after_more_cpu_than_many_short_polls_take() {
     counted.runtimes[0].workers[0].tokio_busy_ns = 1;
     seen.stats = Known::Value(vec![counted; 4]);
     assert_eq!(kinds(&seen), []);
+    // Its task has another id each time that it is captured.
+    seen.stats = Known::Value(vec![stats(vec![activity(1, 'R', SECOND, 0)]); 4]);
+    let spins = thread(1, Role::TokioWorker, Activity::Running, &["shop::spin"]);
+    let name = Some("shop::spin".to_owned());
+    seen.dumps = dumps(&[SeenThread { task: None, task_name: name, ..spins }]);
+    assert_eq!(kinds(&seen), []);
 }
 
 #[test]
