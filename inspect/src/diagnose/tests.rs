@@ -161,8 +161,7 @@ fn a_running_worker_is_stuck_only_after_more_cpu_than_many_short_polls_take() {
     // Its task has another id each time that it is captured.
     seen.stats = Known::Value(vec![stats(vec![activity(1, 'R', SECOND, 0)]); 4]);
     let spins = thread(1, Role::TokioWorker, Activity::Running, &["shop::spin"]);
-    let name = Some("shop::spin".to_owned());
-    seen.dumps = dumps(&[SeenThread { task: None, task_name: name, ..spins }]);
+    seen.dumps = dumps(&[SeenThread { task: None, task_name: Some("shop::spin".into()), ..spins }]);
     assert_eq!(kinds(&seen), []);
 }
 
