@@ -237,7 +237,7 @@ fn threads(text: &mut String, reply: &StatsReply, all: bool) {
     }
     let rest = threads.len() - listed.len();
     if rest > 0 {
-        let used = active.saturating_sub(listed.iter().filter(|thread| is_active(*thread)).count());
+        let used = active.saturating_sub(listed.iter().filter(|thread| is_active(thread)).count());
         let what = if used > 0 { format!("{used} of them used a CPU") } else { "none used a CPU".to_owned() };
         let _ = writeln!(
             text,
