@@ -85,7 +85,7 @@ fn turn() {
     let mut turns = 0_u64;
     loop {
         turns = black_box(turns.wrapping_add(1));
-        if turns % 100_000 == 0 {
+        if turns.is_multiple_of(100_000) {
             thread::yield_now();
         }
     }
