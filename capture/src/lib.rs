@@ -113,6 +113,8 @@ pub mod socket;
 #[cfg(native_engine)]
 pub mod stack_bounds;
 #[cfg(native_engine)]
+pub mod stack_words;
+#[cfg(native_engine)]
 mod sync;
 #[cfg(target_os = "linux")]
 pub mod system;

@@ -51,6 +51,7 @@ macro_rules! commands {
             // Sent by rgops itself, in order to answer another command.
             inspector {
                 8 Read read "read" 1..=1 Light never Only ReadRequest ReadPart;
+                13 Words words "words" 1..=1 Light never Only WordsRequest WordsPart;
             }
         }
     };

@@ -43,6 +43,7 @@ unsupported! {
     stack StackRequest;
     tasks TasksRequest, Result<(), rgops_protocol::reply::Unavailable>;
     read ReadRequest;
+    words WordsRequest;
     pprof_heap PprofHeapRequest;
     heap_rate HeapRateRequest;
     #[cfg(not(target_os = "linux"))]

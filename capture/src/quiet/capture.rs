@@ -140,6 +140,11 @@ fn open_below(directory: &File, path: String) -> io::Result<File> {
     }
 }
 
+/// The stack pointer of a sleeping thread according to its `syscall` line; `None` while it runs.
+pub(crate) fn stack_pointer(system_call: &str) -> Option<u64> {
+    place(system_call).map(|place| place.sp)
+}
+
 /// The position of a sleeping thread according to its `syscall` line; `None` while it runs.
 fn place(system_call: &str) -> Option<Place> {
     let mut backwards = system_call.split_ascii_whitespace().rev();

@@ -22,4 +22,4 @@ mod stack_copy;
 #[cfg(target_arch = "x86_64")]
 mod walk;
 
-pub(super) use capture::{Captured, NotQuiet, Quiet};
+pub(super) use capture::{Captured, NotQuiet, Quiet, stack_pointer};

@@ -1,11 +1,12 @@
 //! `rgops stack`: every thread and its stack.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rgops_inspect::session::{StackOptions, StackView};
 
 use super::print::print;
-use crate::arguments::{AgentArguments, MOST_FRAMES};
+use crate::arguments::{AgentArguments, MOST_FRAMES, duration};
 use crate::exit::{Exit, Failure};
 
 /// Its description and its position in `rgops --help`.
@@ -21,6 +22,7 @@ Examples:
   rgops stack 4711                          see why a service hangs
   rgops stack shop --all                    every thread separately
   rgops stack shop --verbose                every frame, also of idle threads
+  rgops stack shop --for 5s                 which threads did not move in 5 seconds
   rgops stack 4711 --symbols target/release names for a stripped program")]
 pub struct Stack {
     #[command(flatten)]
@@ -34,6 +36,9 @@ pub struct Stack {
     /// Maximum frames per stack, innermost first, up to 512
     #[arg(long, value_name = "FRAMES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=MOST_FRAMES))]
     depth: u32,
+    /// Look twice with this time in between, and mark the threads that did not move
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    watch: Option<Duration>,
     /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
@@ -45,7 +50,7 @@ impl Stack {
     /// # Errors
     /// If there is no answer, or the answer ended early (the received part is printed first).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let options = StackOptions::default().depth(self.depth);
+        let options = StackOptions::default().depth(self.depth).watch(self.watch);
         let stack = self.agent.session(&self.symbols)?.stack(&options)?;
         // Not on a terminal, or with NO_COLOR, the colours are removed where the text is printed.
         let view = StackView::default().all(self.all).verbose(self.verbose).color(true);

@@ -1,16 +1,27 @@
-//! Deadlocks: rings of tasks that wait only for each other, in the first list of tasks and still in the last one.
+//! Deadlocks: rings of tasks that wait only for each other, in the first list of tasks and still in the last one; and
+//! rings of threads that wait for each other's locks.
 //!
 //! A ring of one task with a lock in a future that it does not poll is a kind of its own (`futurelock`).
 
-use rgops_protocol::reply::Known;
+use std::mem;
+
+use rgops_protocol::reply::{Known, Unavailable};
 
 use super::finding::{Concerned, Finding, Gap, Kind};
 use super::look::Look;
 use super::seen::{DeadlockSeen, Seen, StepSeen};
+use super::thread_deadlock;
+use crate::locks::LockKind;
 use crate::text::{counted, duration};
 
 pub(super) fn look(seen: &Seen) -> Look {
-    rings(seen, |ring| !is_futurelock(ring), finding)
+    let mut looks = [rings(seen, |ring| !is_futurelock(ring), finding), of_threads(seen)];
+    let at: Vec<&str> = looks.iter().map(|look| look.at.as_str()).filter(|at| !at.is_empty()).collect();
+    Look {
+        at: at.join(", "),
+        gaps: looks.iter_mut().flat_map(|look| mem::take(&mut look.gaps)).collect(),
+        findings: looks.into_iter().flat_map(|look| look.findings).collect(),
+    }
 }
 
 /// Whether a task waits for a lock that it keeps in a future which it does not poll.
@@ -35,6 +46,20 @@ pub(super) fn rings(
     let stay = last.deadlocks.iter().filter(|ring| is_wanted(ring) && stays(ring));
     let findings = stay.map(|ring| finding(ring, between_ns));
     Look { findings: findings.collect(), at: counted(last.listed, "task"), gaps: Vec::new() }
+}
+
+/// Threads that wait for each other's locks.
+fn of_threads(seen: &Seen) -> Look {
+    let waiting = seen.locks.iter().filter(|wait| wait.kind != LockKind::Condvar);
+    let waiting: usize = waiting.map(|wait| wait.threads.len()).sum();
+    let at = match waiting {
+        0 => String::new(),
+        1 => "1 thread at a lock".to_owned(),
+        many => format!("{many} threads at locks"),
+    };
+    let missing = || Unavailable { reason: seen.holders_missing.clone(), fix: String::new() };
+    let gaps = (!seen.holders_missing.is_empty()).then(|| Gap::new("holders of locks", &missing()));
+    Look { findings: thread_deadlock::findings(seen), at, gaps: gaps.into_iter().collect() }
 }
 
 /// A ring may be told from any of its tasks on.

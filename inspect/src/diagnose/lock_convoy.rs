@@ -14,7 +14,8 @@ use super::look::Look;
 use super::places::place;
 use super::seen::{Seen, SeenThread};
 use super::stuck_worker::{LEAST_NS, did_not_run, rounded, span_ns};
-use crate::locks::LockKind;
+use super::thread_deadlock::{stuck_rings, thread};
+use crate::locks::{Holder, LockKind, LockWait};
 use crate::report::stack::Activity;
 use crate::symbols::{Frame, own_frame};
 use crate::text::{counted, duration};
@@ -33,7 +34,9 @@ pub(super) fn look(seen: &Seen) -> Look {
     let before: BTreeMap<u32, &SeenThread> =
         first.threads.iter().map(|thread| (thread.tid, thread)).collect();
     let mut places: BTreeMap<Option<Place>, Vec<&SeenThread>> = BTreeMap::new();
-    for thread in last.threads.iter().filter(|thread| waits_for_a_lock(thread)) {
+    let in_rings: Vec<u32> = stuck_rings(seen).into_iter().flat_map(|ring| ring.threads).collect();
+    let is_told = |thread: &&SeenThread| in_rings.contains(&thread.tid);
+    for thread in last.threads.iter().filter(|thread| waits_for_a_lock(thread) && !is_told(thread)) {
         if before.get(&thread.tid).is_some_and(|earlier| did_not_run(earlier, thread)) {
             places.entry(place(&thread.frames)).or_default().push(thread);
         }
@@ -49,11 +52,37 @@ pub(super) fn look(seen: &Seen) -> Look {
         format!("{waiting} threads have been waiting for locks for at least {}", duration(rounded(span_ns)));
     let evidence =
         vec![format!("none of them used any CPU between {}", counted(dumps.len() as u64, "stack dump"))];
+    let waiters: Vec<u32> = places.iter().flat_map(|(_, threads)| threads).map(|thread| thread.tid).collect();
+    let holders = holders(seen, &waiters);
+    let caution = match holders.is_empty() {
+        true => {
+            "who holds the locks is not told here: a thread that is slow, or these threads each other (a deadlock)"
+        }
+        false if holders.iter().all(|one| one.does.starts_with("holds")) => "",
+        false => "locks of std do not say who holds them: the holder is the thread that refers to the lock",
+    };
     let finding = Finding::new(Kind::LockConvoy, what, evidence)
-        .concerning(places.iter().map(|(place, threads)| concerned(place.clone(), threads)))
-        .but("who holds the locks is not told here: a thread that is slow, or these threads each other (a deadlock)")
+        .concerning(places.iter().map(|(place, threads)| concerned(place.clone(), threads)).chain(holders))
+        .but(caution)
         .more("stack PID", "the whole stacks, also of a thread that may hold the lock");
     Look { findings: vec![finding], at, gaps: Vec::new() }
+}
+
+/// The threads that hold the locks of these waiters, as far as they are known.
+fn holders(seen: &Seen, waiters: &[u32]) -> Vec<Concerned> {
+    let waited = seen.locks.iter().filter(|wait| wait.threads.iter().any(|tid| waiters.contains(tid)));
+    let holder = |wait: &LockWait| {
+        let (tid, word) = match wait.holder.as_ref()? {
+            Holder::Owner(tid) => (tid, "holds"),
+            Holder::Likely(tid) => (tid, "probably holds"),
+            _ => return None,
+        };
+        let thread = Concerned::thread(thread(seen, *tid)?);
+        let lock = wait.address.map(|address| format!(" {address:#x}")).unwrap_or_default();
+        let does = format!("{word} the {}{lock}; {}", wait.kind.text(), thread.does);
+        Some(Concerned { does, ..thread })
+    };
+    waited.filter_map(holder).collect()
 }
 
 fn waits_for_a_lock(thread: &SeenThread) -> bool {

@@ -24,6 +24,7 @@ mod seen;
 mod stuck_worker;
 mod table;
 mod tasks_look;
+mod thread_deadlock;
 mod timers_late;
 
 #[cfg(test)]

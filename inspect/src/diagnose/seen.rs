@@ -7,6 +7,7 @@ use rgops_protocol::reply::memstats::MemstatsReply;
 use rgops_protocol::reply::stats::StatsReply;
 
 use super::finding::Place;
+use crate::locks::{Holders, LockThread, LockWait, lock_waits};
 use crate::report::stack::{Activity, Role};
 use crate::schedtrace::RuntimeLine;
 use crate::symbols::Frame;
@@ -29,6 +30,10 @@ pub struct Seen {
     pub schedulers: Known<Vec<Vec<RuntimeLine>>>,
     /// The limits of the process.
     pub limits: Known<Limits>,
+    /// The locks that threads waited for at the end, with their holders as far as they are known.
+    pub locks: Vec<LockWait>,
+    /// Why no holder of a lock could be looked for; empty otherwise.
+    pub holders_missing: String,
     /// The likeliest growing lines; empty if nobody looked because the heap did not grow.
     pub growing: Vec<Growing>,
 }
@@ -61,6 +66,8 @@ pub struct SeenThread {
     pub state_letter: char,
     /// CPU time since it started, in nanoseconds.
     pub cpu_ns: Option<u64>,
+    /// The address of the futex it waits at.
+    pub futex: Option<u64>,
     /// The Tokio task it polls.
     pub task: Option<u64>,
     /// Name of that task.
@@ -191,6 +198,8 @@ impl Seen {
             memory: Known::unavailable(reason, fix),
             schedulers: Known::unavailable(reason, fix),
             limits: Known::unavailable(reason, fix),
+            locks: Vec::new(),
+            holders_missing: String::new(),
             growing: Vec::new(),
         }
     }
@@ -208,6 +217,34 @@ impl MemoryLook {
     /// The numbers at a moment.
     pub(crate) fn new(at_ns: u64, numbers: MemstatsReply) -> MemoryLook {
         MemoryLook { at_ns, numbers }
+    }
+}
+
+impl Seen {
+    /// The threads of the last dump, for a search for the holders of locks.
+    pub(crate) fn lock_threads(&self) -> Vec<LockThread<'_>> {
+        let last = self.dumps.value().and_then(|dumps| dumps.last());
+        last.into_iter().flat_map(|dump| dump.threads.iter().map(lock_thread)).collect()
+    }
+
+    /// Keeps the locks of the last dump with their holders.
+    pub(crate) fn set_holders(&mut self, holders: Holders) {
+        let blocked = self.lock_threads().into_iter().filter(|thread| thread.is_blocked);
+        let waits = lock_waits(blocked.map(|thread| thread.waiter()));
+        self.locks = waits.into_iter().map(|wait| wait.with_holder(&holders)).collect();
+        self.holders_missing = holders.missing;
+    }
+}
+
+fn lock_thread(thread: &SeenThread) -> LockThread<'_> {
+    LockThread {
+        tid: thread.tid,
+        is_blocked: thread.activity == Activity::Blocked,
+        is_running: thread.activity == Activity::Running,
+        futex: thread.futex,
+        cpu_ns: thread.cpu_ns,
+        addresses: &thread.addresses,
+        frames: &thread.frames,
     }
 }
 

@@ -36,6 +36,7 @@ fn thread(tid: u32, role: Role, activity: Activity, functions: &[&str]) -> SeenT
         state: if activity == Activity::Running { "running" } else { "futex wait" }.to_owned(),
         state_letter: if activity == Activity::Running { 'R' } else { 'S' },
         cpu_ns: Some(1),
+        futex: None,
         task: (role == Role::TokioWorker).then_some(9),
         task_name: None,
         addresses: vec![u64::from(tid)],

@@ -43,9 +43,16 @@ impl LockKind {
         }
     }
 
-    /// Whether the address of the system call is that of the lock: parking_lot waits at the thread's own address.
-    pub(super) fn has_address(self) -> bool {
-        !matches!(self, LockKind::ParkingLotMutex | LockKind::ParkingLotRwLock)
+    /// The address of the lock whose waiter waits at a futex; `None` if that does not tell: parking_lot waits at an
+    /// address of the thread.
+    pub(super) fn address(self, futex: u64) -> Option<u64> {
+        match self {
+            LockKind::ParkingLotMutex | LockKind::ParkingLotRwLock => None,
+            // std/src/sys/sync/rwlock/futex.rs: readers wait at `state`, writers at the word after it.
+            LockKind::RwLockWrite => futex.checked_sub(4),
+            _ => Some(futex),
+        }
+        .filter(|address| *address != 0)
     }
 
     /// What a thread with these frames waits for; `None` if it is not known to be a lock. The frame nearest to the

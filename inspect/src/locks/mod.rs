@@ -1,7 +1,18 @@
-//! Locks of threads: which threads wait for which lock of std, parking_lot or the C library, and where in the program.
+//! Locks of threads: which threads wait for which lock of std, parking_lot or the C library, where in the program, who
+//! holds it, and rings of threads that wait for each other.
 
+mod code;
+mod evidence;
+mod holder;
 mod kind;
+mod parties;
+mod rings;
+mod search;
 mod waits;
 
+pub use holder::{Holder, Holders};
 pub use kind::LockKind;
+pub(crate) use parties::LockThread;
+pub use rings::{ThreadRing, rings};
+pub(crate) use search::Search;
 pub use waits::{LockPlace, LockWait, Waiter, lock_waits};

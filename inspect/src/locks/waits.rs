@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::holder::{Holder, Holders};
 use super::kind::LockKind;
 use crate::symbols::{Frame, Origin, own_frame};
 
@@ -18,7 +19,7 @@ pub struct Waiter<'a> {
     pub frames: &'a [Frame],
 }
 
-/// Threads that wait for one lock. Who holds it is not known: locks of std do not store it.
+/// Threads that wait for one lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockWait {
@@ -30,6 +31,17 @@ pub struct LockWait {
     pub threads: Vec<u32>,
     /// Where they wait, the place of most threads first.
     pub places: Vec<LockPlace>,
+    /// Who holds it; `None` if nobody looked: it has no address, or is a condition variable.
+    pub holder: Option<Holder>,
+}
+
+impl LockWait {
+    /// The same with its holder, if that was looked for.
+    #[must_use]
+    pub fn with_holder(mut self, holders: &Holders) -> LockWait {
+        self.holder = self.address.and_then(|address| holders.of.get(&address).cloned());
+        self
+    }
 }
 
 /// The innermost function of the program on the way to the lock.
@@ -52,12 +64,12 @@ pub fn lock_waits<'a>(threads: impl IntoIterator<Item = Waiter<'a>>) -> Vec<Lock
     let mut waits: Vec<LockWait> = Vec::new();
     for thread in threads {
         let Some(kind) = LockKind::of(thread.frames) else { continue };
-        let address = thread.futex.filter(|address| kind.has_address() && *address != 0);
+        let address = thread.futex.and_then(|futex| kind.address(futex));
         let place = place(thread.frames);
         // Without an address each place is one for itself.
         let key = (kind, address, address.is_none().then(|| place.clone()));
         let at = *found.entry(key).or_insert_with(|| {
-            waits.push(LockWait { kind, address, threads: Vec::new(), places: Vec::new() });
+            waits.push(LockWait { kind, address, threads: Vec::new(), places: Vec::new(), holder: None });
             waits.len() - 1
         });
         let wait = &mut waits[at];

@@ -1,11 +1,12 @@
 //! Finds processes: all of them, or the one with a given pid or unique name, with or without an agent.
 
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::details::ProcessDetails;
-use super::host::{Host, open_descriptors, other_namespace, zombie_parent};
+use super::details::{Connection, ProcessDetails};
+use super::host::{Host, of_descriptors, open_descriptors, other_namespace, zombie_parent};
 use super::process::{Listing, RustProcess};
 use super::reader::ProcessReader as _;
 use super::resolve_error::ResolveError;
@@ -38,6 +39,11 @@ pub fn details(target: &str, window: Option<Duration>) -> Result<ProcessDetails,
 /// `63 of 64 descriptors are open`, if a process of this host has few left.
 pub(crate) fn few_descriptors(pid: u32) -> Option<String> {
     open_descriptors(pid).and_then(|(open, limit)| few_left(open, limit))
+}
+
+/// The TCP and UDP sockets of some descriptors of a process of this host, as far as they can be read.
+pub(crate) fn sockets(pid: u32, descriptors: &BTreeSet<u32>) -> HashMap<u32, Connection> {
+    of_descriptors(pid, descriptors)
 }
 
 /// The process with this pid.

@@ -22,8 +22,8 @@ mod target;
 mod user;
 
 pub use details::{Connection, ProcessDetails, Thread};
-pub(crate) use find::few_descriptors;
 pub use find::{details, list};
+pub(crate) use find::{few_descriptors, sockets};
 pub use process::{AgentSocket, Listing, LostAgent, LostBecause, RustCompiler, RustProcess, Suspension};
 pub use resolve::resolve;
 pub use resolve_error::ResolveError;

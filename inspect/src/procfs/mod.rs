@@ -12,7 +12,7 @@ mod table;
 pub(crate) use environment::{StartEnvironment, command_line};
 pub(crate) use file::{pids, read};
 pub(crate) use living::{directory, is_leaderless, living_thread, open_living};
-pub(crate) use sockets::{MAX_DESCRIPTORS, each_socket};
+pub(crate) use sockets::{MAX_DESCRIPTORS, each_socket, socket_inode};
 pub(crate) use stat::{Stat, is_cut_from};
 pub(crate) use status::Status;
 pub(crate) use table::each_line;

@@ -24,14 +24,18 @@ pub(crate) fn each_socket(
         *left = fewer;
         let link = entry?.path();
         let Ok(socket) = fs::read_link(&link) else { continue };
-        let inode = socket.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']'));
-        if let Some(inode) = inode.and_then(|inode| inode.parse().ok())
+        if let Some(inode) = socket_inode(&socket)
             && take(inode, &link).is_break()
         {
             break;
         }
     }
     Ok(true)
+}
+
+/// The inode in the link of a socket, `socket:[4711]`.
+pub(crate) fn socket_inode(link: &Path) -> Option<u64> {
+    link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
 #[cfg(test)]

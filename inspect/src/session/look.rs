@@ -245,6 +245,9 @@ impl Looks {
             seen.schedulers = Known::unavailable(why, fix);
         }
         seen.limits = limits(session.local_pid());
+        let budget = session.options().new_budget();
+        let holders = session.lock_holders(seen.lock_threads(), &budget);
+        seen.set_holders(holders);
         (seen, failed)
     }
 }
@@ -359,6 +362,7 @@ fn seen_thread(thread: Thread) -> SeenThread {
         activity: thread.activity,
         state: thread.state,
         state_letter: thread.state_letter,
+        futex: thread.futex,
         cpu_ns: thread.cpu_ns.value().copied(),
         task,
         task_name,

@@ -31,6 +31,7 @@ mod error;
 mod gathering;
 mod kept_profile;
 mod leaks;
+mod lock_holders;
 mod look;
 mod no_tokio;
 mod options;

@@ -1,6 +1,7 @@
 //! `stack`: every thread and its stack.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::End;
 use rgops_protocol::reply::stack::StackPart;
@@ -15,17 +16,20 @@ use crate::budget::Budget;
 use crate::processes;
 use crate::report::Document;
 use crate::report::screen::Screen;
-use crate::report::stack::{JsonStack, Runtimes, StackReport, Thread, View, are_nameless, tell_apart};
+use crate::report::stack::{
+    JsonStack, Runtimes, StackReport, Thread, View, Watched, are_nameless, tell_apart,
+};
 
 /// What to capture.
 #[derive(Debug, Clone)]
 pub struct StackOptions {
     depth: u32,
+    watch: Option<Duration>,
 }
 
 impl Default for StackOptions {
     fn default() -> StackOptions {
-        StackOptions { depth: 256 }
+        StackOptions { depth: 256, watch: None }
     }
 }
 
@@ -34,6 +38,13 @@ impl StackOptions {
     #[must_use]
     pub fn depth(mut self, frames: u32) -> StackOptions {
         self.depth = frames;
+        self
+    }
+
+    /// Looks twice with this time in between, and marks the threads that did not move.
+    #[must_use]
+    pub fn watch(mut self, time: Option<Duration>) -> StackOptions {
+        self.watch = time;
         self
     }
 }
@@ -89,7 +100,18 @@ impl Session {
     /// [`SessionError`], if nothing was received.
     pub fn stack(&mut self, options: &StackOptions) -> Result<Stack, SessionError> {
         let request = Request::Stack(StackRequest { max_depth: options.depth });
-        let (client, _running) = self.begin(Duration::ZERO)?;
+        let watch = options.watch.unwrap_or_default();
+        let (mut client, _running) = self.begin(watch)?;
+        let mut watched = None;
+        if !watch.is_zero() {
+            let budget = client.budget().clone();
+            let first = client.ask(&request)?.collect::<StackPart>(&mut |_| {});
+            first.end?;
+            let began = Instant::now();
+            sleep(watch);
+            client = self.connect_again(&budget)?;
+            watched = Some((Watched::new(first.parts), nanoseconds(began.elapsed())));
+        }
         let mut answer = client.ask(&request)?;
         let collected = answer.collect::<StackPart>(&mut |_| {});
         let end = collected.end.map_err(SessionError::from);
@@ -103,9 +125,17 @@ impl Session {
         if are_nameless(&report.threads) {
             tell_apart(&mut report.threads, self.runtimes(&budget));
         }
+        if let Some((first, for_ns)) = &watched {
+            report.mark_moved(first, *for_ns);
+        }
+        report.holders = self.lock_holders(report.lock_threads(), &budget);
         let few_descriptors = self.local_pid().and_then(processes::few_descriptors);
         Ok(Stack { report, end, few_descriptors })
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Session {

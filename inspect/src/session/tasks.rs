@@ -11,6 +11,7 @@ use super::connect::Session;
 use super::error::SessionError;
 use super::no_tokio::no_tokio;
 use super::progress::Progress;
+use crate::processes;
 use crate::report::Document;
 use crate::report::screen::Screen;
 use crate::report::stack::Thread;
@@ -138,6 +139,10 @@ impl Session {
         let mut report =
             TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
         report.target = self.typed().to_owned();
+        if let Some(pid) = self.local_pid() {
+            let sockets = processes::sockets(pid, &report.descriptors());
+            report = report.with_sockets(sockets);
+        }
         let end = end.map_err(SessionError::from);
         if report.tasks.runtimes.is_empty()
             && end.is_ok()

@@ -9,14 +9,14 @@ use crate::client::{Client, ClientError};
 const RANGES_PER_REQUEST: usize = 4000;
 
 /// Reads the program's memory; one connection per [`RANGES_PER_REQUEST`] ranges.
-pub(super) struct Memory<'r> {
+pub(crate) struct Memory<'r> {
     reconnect: &'r mut dyn FnMut() -> Result<Client, ClientError>,
     cookie: [u8; 16],
 }
 
 impl<'r> Memory<'r> {
     /// The memory of the program whose agent has this cookie.
-    pub(super) fn new(
+    pub(crate) fn new(
         reconnect: &'r mut dyn FnMut() -> Result<Client, ClientError>,
         cookie: [u8; 16],
     ) -> Memory<'r> {
@@ -24,7 +24,7 @@ impl<'r> Memory<'r> {
     }
 
     /// The bytes of the ranges; `None` where one cannot be read.
-    pub(super) fn read(&mut self, ranges: &[MemoryRange]) -> Result<Vec<Option<Vec<u8>>>, ClientError> {
+    pub(crate) fn read(&mut self, ranges: &[MemoryRange]) -> Result<Vec<Option<Vec<u8>>>, ClientError> {
         let (mut bytes, mut rest) = (Vec::with_capacity(ranges.len()), ranges);
         while !rest.is_empty() {
             let mut total = 0;

@@ -5,7 +5,7 @@ mod confirm;
 pub mod fetch;
 mod files;
 mod index_cache;
-mod memory;
+pub(crate) mod memory;
 mod running;
 
 pub use files::{TypeFiles, program_types};

@@ -25,5 +25,6 @@ mod stats;
 mod tasks;
 mod trace;
 mod version;
+mod words;
 
 pub(crate) use frozen::golden;

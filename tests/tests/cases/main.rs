@@ -17,9 +17,12 @@ mod leaderless;
 mod local_set;
 mod long_names;
 mod no_tokio;
+mod peers;
+mod since_when;
 mod slow_leak;
 mod stopped;
 mod stripped;
+mod thread_locks;
 
 use rgops_tests::built;
 use rgops_tests::running::{Answer, Running, rgops};

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use rgops_protocol::hello::MAGIC;
 use rgops_protocol::request::{
     Command, Envelope, HeapRateRequest, MemoryRange, PprofCpuRequest, PprofHeapRequest, ReadRequest, Request,
-    SchedtraceRequest, StackRequest, StatsRequest, TasksRequest, TraceRequest,
+    SchedtraceRequest, StackRequest, StatsRequest, TasksRequest, TraceRequest, WordsRequest,
 };
 use rgops_tests::asking::{Raw, hello, request};
 use rgops_tests::directory::Directory;
@@ -31,6 +31,9 @@ fn smallest(command: Command) -> Request {
         }
         Command::HeapRate => Request::HeapRate(HeapRateRequest { set_bytes: None }),
         Command::Read => Request::Read(ReadRequest { ranges: vec![MemoryRange { avma: 0, length: 8 }] }),
+        Command::Words => {
+            Request::Words(WordsRequest { words: vec![1], threads: vec![1, 2], max_bytes: 4096 })
+        }
         // The other requests have no arguments.
         other => {
             let (command, version) = (other as u16, *other.versions().end());

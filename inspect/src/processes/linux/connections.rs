@@ -1,7 +1,8 @@
 //! The TCP and UDP sockets of a process: the inodes of its descriptors, found in the tables of its network
 //! namespace (proc_pid_net(5)).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs;
 use std::io::{self, BufRead};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::ControlFlow;
@@ -12,6 +13,8 @@ use crate::procfs::{self, MAX_DESCRIPTORS, each_socket};
 
 /// Time limit for all tables: the kernel writes a line for each socket of any process.
 const LONGEST_READ: Duration = Duration::from_secs(4);
+/// The same for the sockets of some descriptors, which only add to an answer.
+const LONGEST_LOOK_UP: Duration = Duration::from_secs(1);
 
 /// The sockets of a process: TCP, then UDP, in the order of the tables, which have listening ones first.
 ///
@@ -22,27 +25,54 @@ pub(super) fn connections(pid: u32) -> io::Result<Vec<Connection>> {
     if inodes.is_empty() {
         return Ok(Vec::new());
     }
-    let deadline = Instant::now() + LONGEST_READ;
+    Ok(with_inodes(pid, &inodes, LONGEST_READ)?.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// The sockets of some descriptors of a process, as far as they can be read.
+pub(in crate::processes) fn of_descriptors(
+    pid: u32,
+    descriptors: &BTreeSet<u32>,
+) -> HashMap<u32, Connection> {
+    let directory = procfs::directory(pid);
+    let inode = |descriptor: &u32| {
+        let socket = fs::read_link(format!("{directory}/fd/{descriptor}")).ok()?;
+        Some((procfs::socket_inode(&socket)?, *descriptor))
+    };
+    // Copies of a descriptor have the same inode.
+    let inodes: Vec<(u64, u32)> = descriptors.iter().filter_map(inode).collect();
+    if inodes.is_empty() {
+        return HashMap::new();
+    }
+    let wanted = inodes.iter().map(|(inode, _)| *inode).collect();
+    let found = with_inodes(pid, &wanted, LONGEST_LOOK_UP).unwrap_or_default();
+    let connections: HashMap<u64, Connection> = found.into_iter().collect();
+    let of = |(inode, descriptor): &(u64, u32)| Some((*descriptor, *connections.get(inode)?));
+    inodes.iter().filter_map(of).collect()
+}
+
+/// The sockets with these inodes, with their inodes.
+fn with_inodes(pid: u32, inodes: &HashSet<u64>, longest: Duration) -> io::Result<Vec<(u64, Connection)>> {
+    let deadline = Instant::now() + longest;
     let mut connections = Vec::new();
     for (table, is_tcp) in [("net/tcp", true), ("net/tcp6", true), ("net/udp", false), ("net/udp6", false)] {
         // A kernel without IPv6 does not have its tables.
         let Ok(lines) = procfs::open_living(pid, table) else { continue };
-        add(lines, is_tcp, &inodes, deadline, &mut connections)?;
+        add(lines, is_tcp, inodes, deadline, &mut connections)?;
     }
     Ok(connections)
 }
 
-/// Adds the sockets of a table that belong to the process.
+/// Adds the sockets of a table that have one of the inodes.
 fn add(
     table: impl BufRead,
     is_tcp: bool,
     inodes: &HashSet<u64>,
     deadline: Instant,
-    connections: &mut Vec<Connection>,
+    connections: &mut Vec<(u64, Connection)>,
 ) -> io::Result<()> {
     let is_whole = procfs::each_line(table, deadline, |line| {
         let found = std::str::from_utf8(line).ok().and_then(|line| entry(line, is_tcp));
-        connections.extend(found.filter(|(inode, _)| inodes.contains(inode)).map(|(_, entry)| entry));
+        connections.extend(found.filter(|(inode, _)| inodes.contains(inode)));
     })?;
     if is_whole {
         return Ok(());
@@ -109,6 +139,8 @@ fn tcp_state(number: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::os::fd::AsRawFd as _;
+
     use super::*;
 
     #[test]
@@ -124,6 +156,9 @@ mod tests {
             let own =
                 found.iter().find(|connection| connection.local == client.local_addr().unwrap()).unwrap();
             assert_eq!((own.remote, own.state), (local, "ESTABLISHED"));
+            let descriptor = client.as_raw_fd() as u32;
+            let of = of_descriptors(std::process::id(), &[descriptor, u32::MAX].into());
+            assert_eq!((of.len(), of[&descriptor]), (1, *own));
         }
     }
     const LINE: &str =
@@ -136,7 +171,7 @@ mod tests {
         table.push_str(&format!("{LINE}8 1\n"));
         let (deadline, mut found) = (Instant::now() + Duration::from_secs(60), Vec::new());
         add(table.as_bytes(), true, &[8].into(), deadline, &mut found).unwrap();
-        assert_eq!((found.len(), found[0].local.port(), found[0].state), (1, 8080, "LISTEN"));
+        assert_eq!((found.len(), found[0].1.local.port(), found[0].1.state), (1, 8080, "LISTEN"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod threads;
 mod unix_sockets;
 
 pub(super) use circumstances::{other_namespace, zombie_parent};
+pub(super) use connections::of_descriptors;
 pub(super) use reader::Linux;
 pub(super) use requested::{Requested, is_inside, local_pid, wait_for_binding};
 pub(super) use suspended::suspended_agent;

@@ -1,11 +1,13 @@
 //! Agents run on Linux only, so the process that answers is never on this host.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rgops_protocol::discovery::SocketName;
 
 use crate::client::ClientError;
+use crate::processes::details::Connection;
 use crate::processes::process::Suspension;
 use crate::processes::resolve_error::ResolveError;
 
@@ -41,6 +43,10 @@ pub(crate) fn is_inside(_: u32, _: SocketName) -> bool {
 
 pub(crate) fn suspended_agent(_: u32) -> Option<Suspension> {
     None
+}
+
+pub(crate) fn of_descriptors(_: u32, _: &BTreeSet<u32>) -> HashMap<u32, Connection> {
+    HashMap::new()
 }
 
 pub(crate) fn open_descriptors(_: u32) -> Option<(u64, u64)> {

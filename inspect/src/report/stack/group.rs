@@ -9,7 +9,7 @@ use rgops_protocol::reply::stack::Capture;
 
 use super::fold::{self, Line, lines};
 use super::frame::{Style, around, write_frame};
-use super::thread::{Activity, Polled, Role, Thread};
+use super::thread::{Activity, Moved, Polled, Role, Thread};
 use super::view::View;
 use crate::report::screen::Screen;
 use crate::symbols::{Frame, Origin, shown_path};
@@ -36,7 +36,8 @@ pub(super) fn groups<'a>(threads: &'a [Thread], view: &View) -> Vec<Vec<&'a Thre
         // Idle threads have no stack on the screen.
         let addresses = if is_short(thread, view) { &[][..] } else { thread.addresses.as_slice() };
         let own = is_short(thread, view).then(|| program_frame(thread)).flatten();
-        let place = (addresses, own, thread.role, thread.activity, thread.state.as_str(), reason);
+        let state = thread.state.as_str();
+        let place = (addresses, own, thread.role, thread.activity, state, reason, thread.moved);
         match places.get(&place) {
             Some(group) if !view.all => groups[*group].push(thread),
             _ => {
@@ -46,7 +47,8 @@ pub(super) fn groups<'a>(threads: &'a [Thread], view: &View) -> Vec<Vec<&'a Thre
         }
     }
     if !view.all {
-        groups.sort_by_cached_key(|group| (rank(group[0]), Reverse(group.len()), group[0].tid));
+        groups
+            .sort_by_cached_key(|group| (rank(group[0]), group[0].moved, Reverse(group.len()), group[0].tid));
     }
     groups
 }
@@ -165,6 +167,9 @@ fn head(text: &mut Screen, group: &[&Thread]) {
     if !known.is_empty() {
         let cpu = known.iter().fold(0u64, |sum, ns| sum.saturating_add(*ns));
         let _ = write!(text, ", cpu {}", duration(cpu));
+    }
+    if let Some(Moved::Not { for_ns }) = first.moved {
+        let _ = write!(text, ", not moved for {}", duration(for_ns));
     }
 }
 

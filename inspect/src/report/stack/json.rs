@@ -5,8 +5,8 @@ use rgops_protocol::reply::{End, StackEnd};
 use serde::Serialize;
 
 use super::report::StackReport;
-use super::thread::{Activity, Polled, Role, Thread};
-use crate::locks::{LockKind, LockPlace, LockWait};
+use super::thread::{Activity, Moved, Polled, Role, Thread};
+use crate::locks::{Holder, LockKind, LockPlace, LockWait, ThreadRing, rings};
 use crate::report::document::Document;
 use crate::report::known::{JsonKnown, JsonProcess};
 use crate::report::screen::Room;
@@ -28,8 +28,22 @@ pub struct JsonStack<'a> {
     threads: Vec<JsonThread<'a>>,
     /// Which names each module provides, and why not more.
     modules: &'a [ModuleSymbols],
-    /// Locks that threads wait for. Who holds them is not known.
+    /// Locks that threads wait for.
     locks: Vec<JsonLock>,
+    /// Threads that wait for each other: each for a lock that the next one holds, the last for one of the first.
+    deadlocks: Vec<JsonRing>,
+    /// Why no holder of a lock could be looked for; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holders_missing: Option<&'a str>,
+}
+
+/// Threads that wait for each other.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct JsonRing {
+    threads: Vec<u32>,
+    /// Whether each lock says itself who holds it. Otherwise it is likely.
+    is_certain: bool,
 }
 
 /// A lock, and the threads that wait for it.
@@ -41,6 +55,14 @@ struct JsonLock {
     address: Option<u64>,
     threads: Vec<u32>,
     places: Vec<JsonPlace>,
+    /// The threads that hold it, as far as `holder` says; empty if that is not known.
+    held_by: Vec<u32>,
+    /// `owner`: the lock itself says so. `likely`: the only thread that refers to it and does not wait for it. `one_of`:
+    /// several do. `null`: not known.
+    holder: Option<&'static str>,
+    /// Why the holder is not known; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holder_unknown_because: Option<String>,
 }
 
 /// Where threads wait for a lock.
@@ -78,6 +100,10 @@ struct JsonThread<'a> {
     /// `root`, `depth_limit`, `lost` or `not_captured`.
     end: &'static str,
     frames: Vec<JsonFrame<'a>>,
+    /// For how long it had the same stack and used no CPU, while it was watched; `null` if it ran, or that is not known.
+    /// Absent if it was not watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unmoved_seconds: Option<Option<f64>>,
 }
 
 /// Innermost first.
@@ -105,6 +131,7 @@ impl<'a> JsonStack<'a> {
         let summary = report.summary.as_ref();
         let mut room = Room::new(&report.budget);
         let threads = room.fill(report.threads.iter().map(JsonThread::from));
+        let waits = report.lock_waits();
         let body = JsonStack {
             pid: report.pid,
             name: &report.process,
@@ -113,10 +140,18 @@ impl<'a> JsonStack<'a> {
             vanished: summary.map(|summary| summary.vanished),
             threads,
             modules: &report.modules,
-            locks: room.fill(report.lock_waits().into_iter().map(JsonLock::from)),
+            deadlocks: rings(&waits).into_iter().map(JsonRing::from).collect(),
+            holders_missing: Some(report.holders.missing.as_str()).filter(|why| !why.is_empty()),
+            locks: room.fill(waits.into_iter().map(JsonLock::from)),
         };
         let process = JsonProcess { pid: report.pid, name: report.process.clone() };
         Document::new("rgops.stack/1", process, end, body, room.cut())
+    }
+}
+
+impl From<ThreadRing> for JsonRing {
+    fn from(ring: ThreadRing) -> JsonRing {
+        JsonRing { threads: ring.threads, is_certain: ring.is_certain }
     }
 }
 
@@ -128,7 +163,17 @@ impl From<LockWait> for JsonLock {
             line: place.line,
             threads: place.threads,
         };
+        let (holder, because) = match &wait.holder {
+            Some(Holder::Owner(_)) => (Some("owner"), None),
+            Some(Holder::Likely(_)) => (Some("likely"), None),
+            Some(Holder::OneOf(_)) => (Some("one_of"), None),
+            Some(Holder::Unknown(why)) => (None, Some(why.clone())),
+            None => (None, None),
+        };
         JsonLock {
+            held_by: wait.holder.as_ref().map(Holder::threads).unwrap_or_default(),
+            holder,
+            holder_unknown_because: because,
             kind: wait.kind,
             address: wait.address,
             threads: wait.threads,
@@ -166,6 +211,10 @@ impl<'a> From<&'a Thread> for JsonThread<'a> {
                 StackEnd::NotCaptured => "not_captured",
             },
             frames: thread.frames.iter().map(JsonFrame::from).collect(),
+            unmoved_seconds: thread.moved.map(|moved| match moved {
+                Moved::Not { for_ns } => Some(for_ns as f64 / 1e9),
+                Moved::Ran | Moved::Unknown => None,
+            }),
         }
     }
 }

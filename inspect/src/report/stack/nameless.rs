@@ -135,6 +135,7 @@ mod tests {
             addresses: Vec::new(),
             frames: functions.iter().rev().map(frame).collect(),
             end: StackEnd::Root,
+            moved: None,
             has_unwind_data: false,
         }
     }

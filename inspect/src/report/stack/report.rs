@@ -8,7 +8,7 @@ use rgops_protocol::reply::stack::{StackPart, StackSummary};
 
 use super::thread::{Activity, Role, Thread};
 use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
-use crate::locks::{LockWait, Waiter, lock_waits};
+use crate::locks::{Holders, LockThread, LockWait, lock_waits};
 use crate::symbols::{ModuleSymbols, Symbolizer};
 use crate::text::system_call::Architecture;
 
@@ -28,6 +28,10 @@ pub struct StackReport {
     pub modules: Vec<ModuleSymbols>,
     /// Number of threads that are left out, and which limit was reached while their frames were named.
     pub left_out: Option<(usize, Exhausted)>,
+    /// Who holds the locks that threads wait for, if that was looked for.
+    pub holders: Holders,
+    /// How long the threads were watched; `None` if they were not.
+    pub watched_ns: Option<u64>,
     /// The budget for writing it.
     pub(super) budget: Budget,
 }
@@ -35,15 +39,14 @@ pub struct StackReport {
 impl StackReport {
     /// Which blocked threads wait for which lock.
     pub fn lock_waits(&self) -> Vec<LockWait> {
-        let blocked = self
-            .threads
-            .iter()
-            .filter(|thread| thread.activity == Activity::Blocked && thread.role != Role::Agent);
-        lock_waits(blocked.map(|thread| Waiter {
-            tid: thread.tid,
-            futex: thread.futex,
-            frames: &thread.frames,
-        }))
+        let blocked = self.lock_threads().into_iter().filter(|thread| thread.is_blocked);
+        let waits = lock_waits(blocked.map(|thread| thread.waiter()));
+        waits.into_iter().map(|wait| wait.with_holder(&self.holders)).collect()
+    }
+
+    /// The threads of the program, for a search for the holders of locks.
+    pub(crate) fn lock_threads(&self) -> Vec<LockThread<'_>> {
+        self.threads.iter().filter(|thread| thread.role != Role::Agent).map(lock_thread).collect()
     }
 
     /// Names all frames in the parts of an answer. For `local_pid` and `symbol_directories` see
@@ -93,6 +96,30 @@ impl StackReport {
         let left_out = exhausted.map(|reason| (count - threads.len(), reason));
         let modules = symbolizer.module_symbols().cloned().collect();
         let (process, budget) = (hello.name.clone(), budget.clone());
-        StackReport { process, pid: hello.pid, threads, summary, modules, left_out, budget }
+        let holders = Holders::default();
+        StackReport {
+            process,
+            pid: hello.pid,
+            threads,
+            summary,
+            modules,
+            left_out,
+            holders,
+            watched_ns: None,
+            budget,
+        }
+    }
+}
+
+/// A thread as the search for the holders of locks needs it.
+fn lock_thread(thread: &Thread) -> LockThread<'_> {
+    LockThread {
+        tid: thread.tid,
+        is_blocked: thread.activity == Activity::Blocked,
+        is_running: thread.activity == Activity::Running,
+        futex: thread.futex,
+        cpu_ns: thread.cpu_ns.value().copied(),
+        addresses: &thread.addresses,
+        frames: &thread.frames,
     }
 }

@@ -8,15 +8,11 @@ use rgops_protocol::reply::stack::Capture;
 use super::executors::executors;
 use super::group::{GroupWriter, groups};
 use super::report::StackReport;
-use super::thread::{Activity, Role, Thread};
+use super::thread::{Activity, Moved, Role, Thread};
 use super::view::View;
-use crate::locks::{LockKind, LockWait};
 use crate::report::screen::Screen;
-use crate::symbols::{Detail, file_name, shown_path};
+use crate::symbols::{Detail, file_name};
 use crate::text::{counted, duration, escape, shown_name, utc};
-
-/// Maximum locks in the summary.
-const SHOWN_LOCKS: usize = 10;
 
 impl StackReport {
     /// The report as text: a summary, then groups of threads: running ones, those that are blocked in code of the
@@ -80,39 +76,22 @@ impl StackReport {
         }
         text.push('\n');
         let _ = writeln!(text, "{}", self.roles());
+        if let Some(watched_ns) = self.watched_ns {
+            let own = || self.threads.iter().filter(|thread| thread.role != Role::Agent);
+            let still = own().filter(|thread| matches!(thread.moved, Some(Moved::Not { .. })));
+            let (watched, still, all) = (duration(watched_ns), still.count(), own().count() as u64);
+            let _ = writeln!(
+                text,
+                "watched for {watched}: {still} of {} did not move (same stack, no CPU used)",
+                counted(all, "thread")
+            );
+        }
         let executors: Vec<String> = executors(&self.threads)
             .into_iter()
             .map(|(name, count)| format!("{name} ({})", counted(count as u64, "thread")))
             .collect();
         if !executors.is_empty() {
             let _ = writeln!(text, "run by {}", executors.join(", "));
-        }
-    }
-
-    /// `7 threads wait for Mutex 0x55… in shop::reserve (src/x.rs:10)`.
-    fn locks(&self, text: &mut Screen) {
-        // One thread at a condition variable is a queue without work, more often than not.
-        let is_shown = |wait: &LockWait| wait.kind != LockKind::Condvar || wait.threads.len() > 1;
-        let waits: Vec<LockWait> = self.lock_waits().into_iter().filter(is_shown).collect();
-        for wait in waits.iter().take(SHOWN_LOCKS) {
-            let count = wait.threads.len();
-            let verb = if count == 1 { "waits" } else { "wait" };
-            let _ = write!(text, "{} {verb} for {}", counted(count as u64, "thread"), wait.kind.text());
-            let _ = wait.address.map(|address| write!(text, " {address:#x}"));
-            if let Some(place) = wait.places.first() {
-                let _ = write!(text, " in {}", shown_name(&place.function));
-                if let (Some(file), Some(line)) = (&place.file, place.line) {
-                    let _ = write!(text, " ({}:{line})", escape(shown_path(file)));
-                }
-            }
-            if wait.places.len() > 1 {
-                let _ = write!(text, " and {}", counted(wait.places.len() as u64 - 1, "other place"));
-            }
-            text.push('\n');
-        }
-        if waits.len() > SHOWN_LOCKS {
-            let _ =
-                writeln!(text, "{} more with waiters", counted((waits.len() - SHOWN_LOCKS) as u64, "lock"));
         }
     }
 

@@ -46,8 +46,25 @@ pub struct Thread {
     pub frames: Vec<Frame>,
     /// How the walk ended.
     pub end: StackEnd,
+    /// Whether it moved while it was watched; `None` if it was not.
+    pub moved: Option<Moved>,
     /// Whether the outermost frame's code has unwind data.
     pub(super) has_unwind_data: bool,
+}
+
+/// Whether a thread moved while it was watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Moved {
+    /// It had the same stack and used no CPU in all this time, in nanoseconds: it did not run.
+    Not {
+        /// The time.
+        for_ns: u64,
+    },
+    /// It ran.
+    Ran,
+    /// Not known: it was not there at the beginning, or its CPU time or its stack is not known.
+    Unknown,
 }
 
 /// The task that a thread polls: the id, the name or both are known.
@@ -196,6 +213,7 @@ impl Thread {
             addresses: thread.stack.frames,
             frames,
             end: thread.stack.end,
+            moved: None,
             has_unwind_data: false,
         }
     }

@@ -1,5 +1,6 @@
 //! Tasks grouped by place: running tasks first, then the largest groups.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
@@ -260,8 +261,8 @@ impl TasksReport {
                 // What else all of them may wait for is said once.
                 let or_another = one.or_another().unwrap_or_default();
                 let detail = |resource: &&Resource| {
-                    let detail = resource.detail.as_deref()?;
-                    Some(detail.strip_suffix(or_another).unwrap_or(detail).to_owned())
+                    let detail = self.detail(resource)?;
+                    Some(detail.strip_suffix(or_another).unwrap_or(&detail).to_owned())
                 };
                 let details: BTreeSet<String> = all.iter().filter_map(detail).collect();
                 let shown: Vec<_> =

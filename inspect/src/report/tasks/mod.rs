@@ -15,6 +15,7 @@ mod owners;
 mod report;
 mod select;
 mod shapes;
+mod sockets;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -97,7 +97,7 @@ impl TasksReport {
 
     /// The same without the kind of access.
     pub(super) fn thing(&self, resource: &Resource) -> String {
-        let detail = resource.detail.as_deref().map(shown_name);
+        let detail = self.detail(resource).map(|detail| shown_name(&detail));
         let mut text = match resource.kind {
             ResourceKind::Task => match self.by_header.get(&resource.avma) {
                 Some(index) => return format!("task {}", self.task(*index).id),

@@ -9,6 +9,7 @@ use rgops_protocol::reply::tasks::RuntimeKind;
 use super::named::named;
 use super::owners::Owners;
 use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
+use crate::processes::Connection;
 use crate::report::stack::{Runtimes, Thread, are_nameless, tell_apart};
 use crate::symbols::{ModuleSymbols, Symbolizer};
 use crate::tasks::graph::WaitGraph;
@@ -39,6 +40,8 @@ pub struct TasksReport {
     /// Index of each task by the address of its header, to name the task that a `JoinHandle` waits for.
     pub(super) by_header: HashMap<u64, usize>,
     pub(super) owners: Owners,
+    /// Sockets by descriptor, as far as they are known.
+    pub(super) sockets: HashMap<u32, Connection>,
     /// Indices of each runtime's tasks.
     pub(super) by_runtime: Vec<Vec<usize>>,
     /// The budget for writing it.
@@ -93,6 +96,7 @@ impl TasksReport {
             by_header,
             owners: Owners::new(&threads, &polled, &tasks.tasks),
             by_runtime,
+            sockets: HashMap::new(),
             budget: budget.clone(),
             polled,
             threads,

@@ -11,6 +11,7 @@ use rgops_protocol::reply::schedtrace::SchedtracePart;
 use rgops_protocol::reply::stack::{StackPart, StackSummary};
 use rgops_protocol::reply::tasks::{CellBytes, TaskCell, TaskThread, TaskVtable, TasksPart, TasksSummary};
 use rgops_protocol::reply::trace::{ThreadPoint, TracePart, TraceThread, TraceTotals};
+use rgops_protocol::reply::words::WordsPart;
 use rgops_protocol::reply::{Known, Module};
 use rgops_protocol::request::Request;
 use rgops_protocol::tail::Tail;
@@ -18,7 +19,7 @@ use rgops_protocol::tail::Tail;
 use crate::elements::{
     Text, block, cell, counters, cpu_start, cpu_totals, estimate, everything, heap_start, missing, moment,
     point, runtime, runtime_point, sample, sched_runtime, stack, stats, thread, trace_start, unavailable,
-    version,
+    version, words,
 };
 
 /// A hostile text of about `bytes` bytes: colours, line breaks, text direction, marks without letters, no spaces.
@@ -137,6 +138,9 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
             }),
         ]),
         Request::Read(_) => parts([ReadPart { ranges: vec![Some(vec![7; 100]); 100] }]),
+        Request::Words(asked) => parts([WordsPart {
+            threads: asked.threads.iter().map(|tid| words(*tid, number, small)).collect(),
+        }]),
         Request::Schedtrace(_) => parts([SchedtracePart::Moment(moment(text, number, 3))]),
         Request::Memstats(_) => {
             let field = |name: String, value| Field { name, unit: Unit::Bytes, value, source: text() };

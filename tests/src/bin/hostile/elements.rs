@@ -12,6 +12,7 @@ use rgops_protocol::reply::stats::{
 use rgops_protocol::reply::tasks::{CellBytes, RuntimeKind, TaskCell, TaskList, TaskRuntime};
 use rgops_protocol::reply::trace::{RuntimePoint, ThreadPoint, TracePart, TraceStart};
 use rgops_protocol::reply::version::VersionReply;
+use rgops_protocol::reply::words::{FoundWord, SearchedStack, ThreadWords};
 use rgops_protocol::reply::{Known, Module, Stack, StackEnd, Unavailable};
 use rgops_protocol::tail::Tail;
 
@@ -44,6 +45,15 @@ pub(super) fn stack(frames: Vec<u64>) -> Stack {
 
 pub(super) fn sample(time_ns: u64, tid: u32, frames: Vec<u64>) -> CpuSample {
     CpuSample { time_ns, tid, weight: tid, stack: stack(frames) }
+}
+
+/// Every word in many places of a thread's stack.
+pub(super) fn words(tid: u32, number: u64, small: u32) -> ThreadWords {
+    let found = (0..1000).map(|word| FoundWord { avma: number, word }).collect();
+    ThreadWords {
+        tid,
+        stack: Known::Value(SearchedStack { sp: number, bytes: small, cpu_ns: number, found }),
+    }
 }
 
 pub(super) fn thread(text: Text<'_>, tid: u32, frames: Vec<u64>) -> ThreadStack {

@@ -15,6 +15,8 @@ mod local_set;
 mod long_names;
 mod pool;
 mod pools;
+mod since_when;
+mod thread_locks;
 mod zombie;
 
 use std::process::exit;
@@ -38,6 +40,8 @@ const CASES: &[Case] = &[
     ("long-names", long_names::run),
     ("pool", pool::run),
     ("pools", pools::run),
+    ("since-when", since_when::run),
+    ("thread-locks", thread_locks::run),
     ("zombie", zombie::run),
 ];
 

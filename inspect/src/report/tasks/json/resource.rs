@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use crate::processes::Connection;
 use crate::report::tasks::report::TasksReport;
+use crate::report::tasks::sockets::{has_peer, protocol};
 use crate::tasks::model::{Resource, ResourceKind};
 
 #[derive(Debug, Serialize)]
@@ -17,6 +19,33 @@ pub(super) struct JsonResource<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     task: Option<u64>,
     detail: Option<&'a str>,
+    /// The socket of the descriptor, if it is one of TCP or UDP and was found; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    socket: Option<JsonSocket>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct JsonSocket {
+    /// `tcp` or `udp`.
+    protocol: &'static str,
+    /// Address and port.
+    local: String,
+    /// `null` if it has no peer.
+    peer: Option<String>,
+    /// As in `rgops PID`: `ESTABLISHED`, `LISTEN`, …; `UDP`.
+    state: &'static str,
+}
+
+impl From<&Connection> for JsonSocket {
+    fn from(socket: &Connection) -> JsonSocket {
+        JsonSocket {
+            protocol: protocol(socket),
+            local: socket.local.to_string(),
+            peer: has_peer(socket).then(|| socket.remote.to_string()),
+            state: socket.state,
+        }
+    }
 }
 
 impl TasksReport {
@@ -27,6 +56,7 @@ impl TasksReport {
             address: resource.avma,
             task: task.map(|index| self.task(*index).id),
             detail: resource.detail.as_deref(),
+            socket: self.socket(resource).map(JsonSocket::from),
         }
     }
 }
