@@ -46,7 +46,7 @@ pub fn fetch(address: &str, pid: u32) -> Tasks {
 
 /// Options with threads, and with the files of this process.
 pub fn local(pid: u32) -> Options {
-    Options { local_pid: Some(pid), symbol_directories: Vec::new(), max_depth: 64 }
+    Options { local_pid: Some(pid), symbol_directories: Vec::new(), max_depth: 64, watch: None }
 }
 
 /// Tasks in a state.

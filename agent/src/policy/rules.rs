@@ -171,7 +171,8 @@ mod tests {
             for origin in [Origin::Local, Origin::Remote] {
                 let admitted = policy.admit(&any_request(command), origin);
                 assert!(
-                    admitted.is_ok_and(|admitted| admitted.memory.is_err()) != (command == Command::Read),
+                    admitted.is_ok_and(|admitted| admitted.memory.is_err())
+                        != (command.memory() == MemoryUse::Only),
                     "{command:?}"
                 );
             }

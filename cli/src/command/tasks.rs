@@ -1,11 +1,12 @@
 //! `rgops tasks`: every Tokio task, its current `await`, and which tasks wait for which.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rgops_inspect::session::{self, Filter, Progress, TasksOptions, TasksView, WaitingOn};
 
 use super::print::print_by;
-use crate::arguments::{AgentArguments, MOST_FRAMES};
+use crate::arguments::{AgentArguments, MOST_FRAMES, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal::{self, Spinner};
 
@@ -28,6 +29,7 @@ Examples:
   rgops tasks shop --match checkout --all   tasks with this in a name, a file:line or a resource
   rgops tasks shop --task 29                one task: its futures, held locks and waiters
   rgops tasks shop --waiting-on 0x7f3a10    waiters of this lock, channel, … (or task, by id)
+  rgops tasks shop --for 5s                 tasks that did not move in 5 seconds, first
   rgops tasks shop --dot | dot -Tsvg > tasks.svg
   rgops tasks shop --json | jq '.tasks[] | select(.state == \"idle\") | .waits_on'";
 
@@ -55,6 +57,9 @@ pub struct Tasks {
     /// Show only tasks of the runtime watched under this name
     #[arg(long, value_name = "NAME")]
     runtime: Option<String>,
+    /// Watch the tasks for this time, and show those that did not move first
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    watch: Option<Duration>,
     /// Print the wait graph, for Graphviz
     #[arg(long, conflicts_with = "json")]
     dot: bool,
@@ -101,7 +106,7 @@ impl Tasks {
     pub fn run(&self) -> Result<Exit, Failure> {
         let mut session = self.agent.session(&self.symbols)?;
         let spinner = terminal::spinner();
-        let options = TasksOptions::default().depth(self.depth);
+        let options = TasksOptions::default().depth(self.depth).watch(self.watch);
         let tasks = session.tasks(&options, &mut |progress| show(&spinner, progress))?;
         spinner.clear();
         let write = if self.dot { terminal::print } else { terminal::print_highlighted };

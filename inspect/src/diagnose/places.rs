@@ -2,7 +2,7 @@
 
 use super::finding::{Concerned, Place};
 use super::seen::SeenThread;
-use crate::symbols::{Frame, own_frame};
+use crate::symbols::{Frame, own_frame, without_closures};
 
 /// The innermost frame of the program's own code; without one, the innermost frame with a name.
 pub fn place(frames: &[Frame]) -> Option<Place> {
@@ -12,15 +12,6 @@ pub fn place(frames: &[Frame]) -> Option<Place> {
         file: frame.file.as_deref().map(str::to_owned),
         line: frame.line,
     })
-}
-
-/// An `async fn` runs as a closure inside it.
-fn without_closures(function: &str) -> &str {
-    let mut name = function;
-    while let Some(outer) = ["::{{closure}}", "::{closure#0}"].iter().find_map(|end| name.strip_suffix(end)) {
-        name = outer;
-    }
-    name
 }
 
 impl Concerned {

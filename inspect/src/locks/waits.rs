@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::holder::{Holder, Holders};
 use super::kind::LockKind;
-use crate::symbols::{Frame, Origin, own_frame};
+use crate::symbols::{Frame, Origin, own_frame, without_closures};
 
 /// A blocked thread.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +91,8 @@ pub fn lock_waits<'a>(threads: impl IntoIterator<Item = Waiter<'a>>) -> Vec<Lock
 fn place(frames: &[Frame]) -> Option<LockPlace> {
     let of_runtime = || frames.iter().find(|frame| Origin::of(frame) == Origin::Runtime);
     let frame = own_frame(frames).or_else(of_runtime)?;
-    Some(LockPlace { function: frame.name(), file: frame.file.clone(), line: frame.line, threads: 1 })
+    let function = without_closures(&frame.name()).to_owned();
+    Some(LockPlace { function, file: frame.file.clone(), line: frame.line, threads: 1 })
 }
 
 #[cfg(test)]

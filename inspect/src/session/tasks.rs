@@ -24,11 +24,12 @@ use crate::tasks::model::Task;
 #[derive(Debug, Clone)]
 pub struct TasksOptions {
     depth: u32,
+    watch: Option<Duration>,
 }
 
 impl Default for TasksOptions {
     fn default() -> TasksOptions {
-        TasksOptions { depth: 128 }
+        TasksOptions { depth: 128, watch: None }
     }
 }
 
@@ -37,6 +38,13 @@ impl TasksOptions {
     #[must_use]
     pub fn depth(mut self, frames: u32) -> TasksOptions {
         self.depth = frames;
+        self
+    }
+
+    /// Looks at the tasks again and again for this time, and marks those that did not move.
+    #[must_use]
+    pub fn watch(mut self, time: Option<Duration>) -> TasksOptions {
+        self.watch = time;
         self
     }
 }
@@ -124,21 +132,23 @@ impl Session {
         options: &TasksOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Tasks, SessionError> {
-        let (client, _running) = self.begin(Duration::ZERO)?;
+        let (client, _running) = self.begin(options.watch.unwrap_or_default())?;
         let budget = client.budget().clone();
         let files = fetch::Options {
             local_pid: self.local_pid(),
             symbol_directories: self.options().symbols.clone(),
             max_depth: options.depth,
+            watch: options.watch,
         };
         let mut reconnect = || self.connect_again(&budget);
         let fetched = fetch(client, &mut reconnect, &files, &mut |step| progress(step.into()))?;
-        let Fetched { hello, tasks, end } = fetched;
+        let Fetched { hello, tasks, end, watched } = fetched;
         progress(Progress::Naming);
         let captured = tasks.threads.len();
         let mut report =
             TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
         report.target = self.typed().to_owned();
+        report.watched = watched;
         if let Some(pid) = self.local_pid() {
             let sockets = processes::sockets(pid, &report.descriptors());
             report = report.with_sockets(sockets);

@@ -19,6 +19,7 @@ mod symbolizer;
 
 pub use frame::{Frame, file_name};
 pub use module_symbols::{Detail, ModuleSymbols};
+pub(crate) use names::without_closures;
 pub(crate) use origin::shown_path;
 pub use origin::{Origin, own_frame};
 pub use symbolizer::Symbolizer;

@@ -50,6 +50,15 @@ fn write_cpp(symbol: &str, name: &mut Name) -> bool {
     }
 }
 
+/// A function's name without the closures at its end: an `async fn` runs as a closure inside it.
+pub(crate) fn without_closures(function: &str) -> &str {
+    let mut name = function;
+    while let Some(outer) = ["::{{closure}}", "::{closure#0}"].iter().find_map(|end| name.strip_suffix(end)) {
+        name = outer;
+    }
+    name
+}
+
 /// Text with a maximum length.
 #[derive(Default)]
 struct Name {

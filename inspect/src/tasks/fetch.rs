@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
@@ -17,6 +17,7 @@ use crate::tasks::confirm::{confirm, lengths};
 use crate::tasks::files::{TypeFiles, program_types};
 use crate::tasks::memory::Memory;
 use crate::tasks::running::settle;
+use crate::tasks::watch::{Watched, places, watch};
 
 /// Requested bytes of a cell. Tokio boxes futures of more than 16 KiB.
 const MAX_CELL_BYTES: u32 = 64 * 1024;
@@ -33,6 +34,8 @@ pub struct Options {
     pub symbol_directories: Vec<PathBuf>,
     /// Frames kept of each thread's stack; 0 requests no threads.
     pub max_depth: u32,
+    /// How long the tasks are watched afterwards; `None` if they are not.
+    pub watch: Option<Duration>,
 }
 
 /// The current step, for a progress line on the terminal.
@@ -65,6 +68,8 @@ pub struct Fetched {
     pub tasks: Tasks,
     /// What the list lacks, or why it ended early.
     pub end: Result<End, ClientError>,
+    /// Which tasks did not move while they were watched; `None` if they were not.
+    pub watched: Option<Watched>,
 }
 
 /// Lists and decodes the tasks.
@@ -109,6 +114,7 @@ pub fn fetch(
     // The decoder charges the bytes that it keeps.
     budget.release(bytes_of_cells);
     let lengths = lengths(&vtables, &cells);
+    let places = places(&vtables, &cells);
     let running = cells.iter().filter(|cell| state_of(cell.state) == State::Running);
     let vtable = |cell: &TaskCell| Some((cell.header_avma, vtables.get(cell.vtable as usize)?.avma));
     let vtables_of_running: HashMap<u64, u64> = running.filter_map(vtable).collect();
@@ -157,11 +163,18 @@ pub fn fetch(
             .and_then(|()| confirm(&mut tasks, &lengths, &mut memory));
         broken_off = looked_again.err();
     }
+    let mut watched = None;
+    if let Some(time) = options.watch.filter(|_| broken_off.is_none() && tasks.no_memory.is_none()) {
+        match watch(&tasks, &places, &mut memory, time) {
+            Ok(seen) => watched = Some(seen),
+            Err(error) => broken_off = Some(error),
+        }
+    }
     let end = match broken_off {
         Some(error) => Err(error),
         None => collected.end,
     };
-    Ok(Fetched { hello, tasks, end })
+    Ok(Fetched { hello, tasks, end, watched })
 }
 
 /// Separates the parts of an answer by kind.

@@ -7,6 +7,7 @@ mod files;
 mod index_cache;
 pub(crate) mod memory;
 mod running;
+pub mod watch;
 
 pub use files::{TypeFiles, program_types};
 pub use rgops_tasks::{decode, graph, model, types};

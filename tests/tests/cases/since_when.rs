@@ -20,8 +20,32 @@ fn a_thread_that_sleeps_is_marked_and_one_that_wakes_again_and_again_is_not() {
     assert!(thread(&stack, "moving")["unmoved_seconds"].is_null(), "{stack:#}");
     let text = crate::ask(&target, "stack", &["--for", "300ms"]).output;
     let line = |name: &str| text.lines().find(|line| line.contains(&format!(": {name}"))).unwrap();
-    assert!(line("still").contains(", not moved for 300"), "{text}");
+    assert!(line("still").contains(", not moved for "), "{text}");
     assert!(!line("moving").contains("not moved"), "{text}");
     let unwatched = crate::ask(&target, "stack", &["--json"]).json();
     assert!(thread(&unwatched, "still").get("unmoved_seconds").is_none());
+}
+
+#[test]
+fn a_task_whose_socket_is_quiet_is_marked_and_those_that_are_polled_are_not() {
+    let target = crate::start(&["since-when"]);
+    let of = |tasks: &Value, future: &str| {
+        let is_it = |task: &&Value| task["future"].as_str().is_some_and(|name| name.contains(future));
+        tasks["tasks"].as_array().unwrap().iter().find(is_it).cloned()
+    };
+    let tasks = waiting::until("the tasks wait", || {
+        let tasks = crate::ask(&target, "tasks", &["--for", "300ms", "--json"]).json();
+        of(&tasks, "read_from_quiet")?["unmoved_seconds"].is_f64().then_some(tasks)
+    });
+    let quiet = of(&tasks, "read_from_quiet").unwrap();
+    assert!(quiet["unmoved_seconds"].as_f64().unwrap() >= 0.3, "{quiet:#}");
+    // Both wait at one await at each look, and are polled in between.
+    for moving in ["read_from_noisy", "wait_in_turns"] {
+        let task = of(&tasks, moving).unwrap();
+        assert!(task["unmoved_seconds"].is_null(), "{task:#}");
+    }
+    let text = crate::ask(&target, "tasks", &["--for", "300ms"]).output;
+    let line = |future: &str| text.lines().position(|line| line.contains(future)).unwrap();
+    assert!(line("not moved for") < line("read_from_quiet"), "{text}");
+    assert!(line("read_from_quiet") < line("read_from_noisy"), "{text}");
 }

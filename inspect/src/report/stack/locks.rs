@@ -6,7 +6,7 @@ use super::report::StackReport;
 use super::thread::Thread;
 use crate::locks::{Holder, LockKind, LockPlace, LockWait, ThreadRing, rings};
 use crate::report::screen::Screen;
-use crate::symbols::{own_frame, shown_path};
+use crate::symbols::{own_frame, shown_path, without_closures};
 use crate::text::{counted, escape, shown_name};
 
 /// Maximum locks, rings and threads of a ring in the summary.
@@ -123,7 +123,8 @@ impl StackReport {
     fn place(&self, tid: u32) -> Option<String> {
         let frame = own_frame(&self.of(tid)?.frames)?;
         let (file, line, threads) = (frame.file.clone(), frame.line, 1);
-        Some(place_text(&LockPlace { function: frame.name(), file, line, threads }))
+        let function = without_closures(&frame.name()).to_owned();
+        Some(place_text(&LockPlace { function, file, line, threads }))
     }
 }
 

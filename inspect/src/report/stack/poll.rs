@@ -1,6 +1,6 @@
 //! Which task a thread polls, derived from its native stack: the frames inside Tokio's poll harness.
 
-use crate::symbols::Frame;
+use crate::symbols::{Frame, without_closures};
 
 /// The part of a native stack that belongs to a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,15 +54,6 @@ fn is_own(function: &str) -> bool {
     let wrappers = ["core::", "std::", "alloc::", "tokio::", "tracing::", "__rust"];
     // `{{closure}}` is the whole name of an inlined function with `line-tables-only`.
     !wrappers.iter().any(|wrapper| path.starts_with(wrapper)) && !path.starts_with('{')
-}
-
-/// An `async fn` is polled as a closure inside it.
-fn without_closures(function: &str) -> &str {
-    let mut name = function;
-    while let Some(outer) = ["::{{closure}}", "::{closure#0}"].iter().find_map(|end| name.strip_suffix(end)) {
-        name = outer;
-    }
-    name
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::words::{runtime_kind, state};
 use crate::report::screen::Screen;
 use crate::tasks::model::{AsyncStack, Node, Resource, ResourceKind, State, TypeName};
 use crate::text::known;
-use crate::text::{counted, escape, shown_name};
+use crate::text::{counted, duration, escape, shown_name};
 
 /// Indices in ascending order, which is the order of task ids.
 fn sorted(mut tasks: Vec<usize>) -> Vec<usize> {
@@ -54,7 +54,9 @@ impl TasksReport {
             let place = self.place(*index, &mut shapes);
             // Without a name, the poll function tells futures apart.
             let poll = task.future.is_none().then_some(task.poll_avma);
-            let key = (task.state, task.is_cancelled, place, self.aside_shapes(task, &mut shapes), poll);
+            let unmoved = self.unmoved_ns(task);
+            let aside = self.aside_shapes(task, &mut shapes);
+            let key = (task.state, task.is_cancelled, place, aside, poll, unmoved);
             match places.get(&key) {
                 Some(group) => groups[*group].push(*index),
                 None => {
@@ -65,7 +67,8 @@ impl TasksReport {
         }
         groups.sort_by_key(|group| {
             let first = self.task(group[0]);
-            (first.state != State::Running, std::cmp::Reverse(group.len()), first.id)
+            let moved = self.unmoved_ns(first).is_none();
+            (first.state != State::Running, moved, std::cmp::Reverse(group.len()), first.id)
         });
         groups
     }
@@ -155,6 +158,9 @@ impl TasksReport {
         let mut what = state(first.state).to_owned();
         if first.is_cancelled {
             what.push_str(", cancelled");
+        }
+        if let Some(unmoved_ns) = self.unmoved_ns(first) {
+            let _ = write!(what, ", not moved for {}", duration(unmoved_ns));
         }
         match group {
             [_] => {

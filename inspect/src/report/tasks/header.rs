@@ -42,6 +42,7 @@ impl TasksReport {
         }
         let _ = writeln!(text, " at {}", utc(self.tasks.unix_ns));
         self.stacks(text);
+        self.watched(text);
         if self.tasks.running_is_approximate {
             text.push_str(
                 "~: more tasks run than threads can poll; polls began and ended while the list was read\n",
@@ -70,6 +71,21 @@ impl TasksReport {
     /// `~` before a number that is not of one moment.
     fn about(&self, kind: State) -> &'static str {
         if kind == State::Running && self.tasks.running_is_approximate { "~" } else { "" }
+    }
+
+    /// How many did not move.
+    fn watched(&self, text: &mut Screen) {
+        let Some(watched) = &self.watched else { return };
+        let still = watched.unmoved.len();
+        let _ = writeln!(
+            text,
+            "watched for {}: {still} of {} did not move (same await, nothing in the future or behind it changed)",
+            duration(watched.for_ns),
+            counted(self.tasks.counts.listed, "task")
+        );
+        if watched.left_out > 0 {
+            let _ = writeln!(text, "  {} not watched: too many", counted(watched.left_out as u64, "task"));
+        }
     }
 
     /// The results for the listed tasks, and how long it took.

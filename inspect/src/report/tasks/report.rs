@@ -14,6 +14,7 @@ use crate::report::stack::{Runtimes, Thread, are_nameless, tell_apart};
 use crate::symbols::{ModuleSymbols, Symbolizer};
 use crate::tasks::graph::WaitGraph;
 use crate::tasks::model::{Task, Tasks};
+use crate::tasks::watch::Watched;
 
 /// The tasks of a process, named and ready to be shown.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct TasksReport {
     pub modules: Vec<ModuleSymbols>,
     /// Why threads are missing; `None` if none are.
     pub exhausted: Option<Exhausted>,
+    /// Which tasks did not move while they were watched; `None` if they were not.
+    pub watched: Option<Watched>,
     /// Index of each task by the address of its header, to name the task that a `JoinHandle` waits for.
     pub(super) by_header: HashMap<u64, usize>,
     pub(super) owners: Owners,
@@ -97,6 +100,7 @@ impl TasksReport {
             owners: Owners::new(&threads, &polled, &tasks.tasks),
             by_runtime,
             sockets: HashMap::new(),
+            watched: None,
             budget: budget.clone(),
             polled,
             threads,
@@ -115,6 +119,12 @@ impl TasksReport {
             || self.lacks_tasks()
             || self.tasks.no_memory.is_some()
             || !self.tasks.runtimes.iter().all(|runtime| is_whole(&runtime.list))
+    }
+
+    /// For how long a task did not move, in nanoseconds, as far as it was watched.
+    pub(super) fn unmoved_ns(&self, task: &Task) -> Option<u64> {
+        let watched = self.watched.as_ref()?;
+        watched.unmoved.contains(&task.header_avma).then_some(watched.for_ns)
     }
 
     pub(super) fn task(&self, index: usize) -> &Task {

@@ -39,6 +39,10 @@ pub(super) struct JsonTask<'a> {
     holds: Vec<JsonResource<'a>>,
     /// Those of them that a future keeps which the task does not poll now.
     set_aside: Vec<JsonSetAside<'a>>,
+    /// For how long it waited at the same await, and nothing in its future or behind it changed, while it was watched;
+    /// `null` if that is not so, or not known. Absent if it was not watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unmoved_seconds: Option<Option<f64>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,6 +124,10 @@ impl<'a> Stacks<'a> {
                 .collect(),
             holds: task.holds.iter().map(|resource| report.json_resource(resource)).collect(),
             set_aside: task.set_aside.iter().map(|aside| JsonSetAside::new(report, aside)).collect(),
+            unmoved_seconds: report
+                .watched
+                .as_ref()
+                .map(|_| report.unmoved_ns(task).map(|for_ns| for_ns as f64 / 1e9)),
         }
     }
 }
