@@ -12,7 +12,7 @@ use super::thread::{Activity, Moved, Role, Thread};
 use super::view::View;
 use crate::report::screen::Screen;
 use crate::symbols::{Detail, file_name};
-use crate::text::{counted, duration, escape, shown_name, utc};
+use crate::text::{counted, duration, escape, utc};
 
 impl StackReport {
     /// The report as text: a summary, then groups of threads: running ones, those that are blocked in code of the

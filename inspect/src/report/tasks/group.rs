@@ -1,6 +1,5 @@
 //! Tasks grouped by place: running tasks first, then the largest groups.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
