@@ -7,7 +7,7 @@ use super::finding::{Concerned, Finding, Kind};
 use super::places::place;
 use super::seen::{Seen, SeenThread};
 use super::stuck_worker::{LEAST_NS, did_not_run, rounded, span_ns};
-use crate::locks::{Holder, LockWait, ThreadRing, rings};
+use crate::locks::{Holder, LockWait, ThreadRing, possible_rings};
 use crate::text::duration;
 
 /// The rings of threads that did not run at all between the first dump and the last.
@@ -22,8 +22,9 @@ pub(super) fn stuck_rings(seen: &Seen) -> Vec<ThreadRing> {
         (Some(earlier), Some(later)) => did_not_run(&first.threads[earlier], &last.threads[later]),
         _ => false,
     };
-    let mut found = rings(&seen.locks);
-    found.retain(|ring| ring.threads.iter().all(is_stuck));
+    let mut found = possible_rings(&seen.locks);
+    // One of the others that runs is slow, and may hold the lock meanwhile.
+    found.retain(|ring| ring.threads.iter().chain(&ring.others).all(is_stuck));
     found
 }
 
@@ -43,8 +44,11 @@ fn finding(seen: &Seen, ring: &ThreadRing) -> Finding {
         format!("none of them ran for at least {}", duration(rounded(span_ns(dumps)))),
         match ring.is_certain {
             true => "each lock says who holds it".to_owned(),
-            false => "each lock is referred to by the next thread, and by no other that does not wait for it"
-                .to_owned(),
+            false if ring.others.is_empty() => {
+                "each lock is referred to by the next thread, and by no other that does not wait for it"
+                    .to_owned()
+            }
+            false => "each lock is referred to by the next thread".to_owned(),
         },
     ];
     let concerned = ring.threads.iter().map(|tid| concerned(seen, *tid));
@@ -53,9 +57,20 @@ fn finding(seen: &Seen, ring: &ThreadRing) -> Finding {
         .more("stack PID", "the whole stacks");
     match ring.is_certain {
         true => finding,
-        false => finding
+        false if ring.others.is_empty() => finding
             .but("locks of std do not say who holds them: a thread that is not seen may hold one of these"),
+        false => finding.but(format!(
+            "locks of std do not say who holds them: {} {} to one of these, too, and may hold it",
+            threads_text(&ring.others),
+            if ring.others.len() == 1 { "refers" } else { "refer" }
+        )),
     }
+}
+
+/// `thread 41`, `threads 41, 42`.
+fn threads_text(tids: &[u32]) -> String {
+    let all: Vec<String> = tids.iter().map(u32::to_string).collect();
+    format!("{} {}", if tids.len() == 1 { "thread" } else { "threads" }, all.join(", "))
 }
 
 fn concerned(seen: &Seen, tid: u32) -> Concerned {

@@ -13,6 +13,6 @@ mod waits;
 pub use holder::{Holder, Holders};
 pub use kind::LockKind;
 pub(crate) use parties::LockThread;
-pub use rings::{ThreadRing, rings};
+pub use rings::{ThreadRing, possible_rings, rings};
 pub(crate) use search::Search;
 pub use waits::{LockPlace, LockWait, Waiter, lock_waits};

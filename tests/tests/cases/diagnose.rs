@@ -20,7 +20,7 @@ const SICK: &[(&str, &str, &str)] = &[
     ("full-pool", "blocking_pool_full", "wait_for_a_service"),
     ("pool-in-a-mutex", "lock_convoy", "wait_for_the_mutex"),
     ("lock-convoy", "lock_convoy", "wait_for_the_owner"),
-    ("thread-deadlock", "lock_convoy", "lock_both"),
+    ("thread-deadlock", "deadlock", "lock_both"),
     ("out-of-descriptors", "descriptors", ""),
     ("nearly-at-its-limit", "memory_limit", ""),
     ("leak", "growing_heap", "remember"),
