@@ -37,7 +37,7 @@ use elsewhere::pprof_cpu;
 #[cfg(not(target_os = "linux"))]
 use elsewhere::{gc, memstats, schedtrace, stats, version};
 #[cfg(not(native_engine))]
-use elsewhere::{heap_rate, pprof_heap, read, stack, tasks, trace};
+use elsewhere::{heap_rate, pprof_heap, read, stack, tasks, trace, words};
 pub(crate) use finish::Finish;
 pub(crate) use sink::{Sink, Stop};
 #[cfg(native_engine)]

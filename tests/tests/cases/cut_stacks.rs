@@ -20,7 +20,8 @@ fn deep_ones_say_which_limit_was_reached() {
         ("100", "...outer frames omitted: --depth 100..."),
         ("512", "...outer frames omitted: the agent keeps the innermost 512 frames..."),
     ] {
-        let output = crate::ask(&target, "stack", &["--depth", depth]).output;
+        // Hundreds of frames are more than two screens; then other stacks are one line without this option.
+        let output = crate::ask(&target, "stack", &["--depth", depth, "--verbose"]).output;
         for name in ["deep-waits", "deep-computes"] {
             assert_eq!(stack_of(&output, name).last(), Some(&why), "{name}: {output}");
         }

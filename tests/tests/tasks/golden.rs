@@ -6,6 +6,7 @@
 //! writes the files from the release; read the changes before you commit them.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -109,7 +110,7 @@ fn every_kind_of_future_has_its_golden_stack_however_it_is_built() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// A screen without what differs in each run: times, addresses, descriptors, process and task ids.
+/// A screen without what differs in each run: times, addresses, ports, descriptors, process and task ids.
 fn steady(screen: &str, tasks: &Tasks) -> String {
     let folder = format!("{}/targets/kinds/", env!("CARGO_MANIFEST_DIR"));
     let mut ids: Vec<String> = tasks.tasks.iter().map(|task| task.id.to_string()).collect();
@@ -134,6 +135,8 @@ fn steady(screen: &str, tasks: &Tasks) -> String {
                     addresses.len() - 1
                 });
                 words.push(word.replace(address, &format!("0x{}", number + 1)));
+            } else if let Ok(socket) = address.parse::<SocketAddr>() {
+                words.push(word.replace(address, &format!("{}:PORT", socket.ip())));
             } else if before == "fd" {
                 words.push(format!("N{end}"));
             } else if let Some(at) = ids.iter().position(|id| id == bare).filter(|_| is_id) {

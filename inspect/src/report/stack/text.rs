@@ -80,11 +80,20 @@ impl StackReport {
             let own = || self.threads.iter().filter(|thread| thread.role != Role::Agent);
             let still = own().filter(|thread| matches!(thread.moved, Some(Moved::Not { .. })));
             let (watched, still, all) = (duration(watched_ns), still.count(), own().count() as u64);
-            let _ = writeln!(
+            let _ = write!(
                 text,
                 "watched for {watched}: {still} of {} did not move (same stack, no CPU used)",
                 counted(all, "thread")
             );
+            let unknown = own().filter(|thread| thread.moved == Some(Moved::Unknown)).count() as u64;
+            if unknown > 0 {
+                let _ = write!(
+                    text,
+                    "; of {} it is not known: new, without a stack, or captured by a signal, which runs a thread",
+                    counted(unknown, "other")
+                );
+            }
+            text.push('\n');
         }
         let executors: Vec<String> = executors(&self.threads)
             .into_iter()

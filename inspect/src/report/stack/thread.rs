@@ -63,7 +63,8 @@ pub enum Moved {
     },
     /// It ran.
     Ran,
-    /// Not known: it was not there at the beginning, or its CPU time or its stack is not known.
+    /// Not known: it was not there at the beginning, its CPU time or its stack is not known, or a signal of the agent ran
+    /// it in between.
     Unknown,
 }
 

@@ -2,13 +2,20 @@
 
 use std::collections::HashMap;
 
-use rgops_protocol::reply::stack::{StackPart, ThreadStack};
+use rgops_protocol::reply::stack::{Capture, StackPart, ThreadStack};
 
 use super::report::StackReport;
 use super::thread::{Moved, Thread};
 
-/// What the first dump kept of a thread: its CPU time, and the addresses of its stack.
-type Before = (Option<u64>, Vec<u64>);
+/// What the first dump kept of a thread.
+#[derive(Debug)]
+struct Before {
+    cpu_ns: Option<u64>,
+    /// The addresses of its stack.
+    addresses: Vec<u64>,
+    /// Whether a signal of the agent ran it.
+    by_signal: bool,
+}
 
 /// The threads of the first dump.
 #[derive(Debug, Default)]
@@ -21,20 +28,31 @@ impl Watched {
             StackPart::Threads(threads) => Some(threads),
             _ => None,
         });
-        let before =
-            |thread: ThreadStack| (thread.tid, (thread.cpu_ns.value().copied(), thread.stack.frames));
+        let before = |thread: ThreadStack| {
+            let before = Before {
+                cpu_ns: thread.cpu_ns.value().copied(),
+                addresses: thread.stack.frames,
+                by_signal: matches!(thread.capture, Capture::Signal { .. }),
+            };
+            (thread.tid, before)
+        };
         Watched(threads.flatten().map(before).collect())
     }
 
     fn moved(&self, thread: &Thread, for_ns: u64) -> Moved {
-        let Some((cpu_ns, addresses)) = self.0.get(&thread.tid) else { return Moved::Unknown };
-        match (cpu_ns, thread.cpu_ns.value()) {
-            (Some(before), Some(now)) if before != now => Moved::Ran,
-            (Some(_), Some(_)) if addresses.is_empty() || thread.addresses.is_empty() => Moved::Unknown,
+        let Some(before) = self.0.get(&thread.tid) else { return Moved::Unknown };
+        let (Some(cpu_before), Some(cpu_now)) = (before.cpu_ns, thread.cpu_ns.value()) else {
+            return Moved::Unknown;
+        };
+        if before.addresses.is_empty() || thread.addresses.is_empty() {
+            return Moved::Unknown;
+        }
+        let has_its_stack = before.addresses == thread.addresses;
+        match cpu_before == *cpu_now {
             // The clock counts nanoseconds: a thread that ran has another one.
-            (Some(_), Some(_)) if *addresses == thread.addresses => Moved::Not { for_ns },
-            (Some(_), Some(_)) => Moved::Ran,
-            _ => Moved::Unknown,
+            true if has_its_stack => Moved::Not { for_ns },
+            false if has_its_stack && before.by_signal => Moved::Unknown,
+            _ => Moved::Ran,
         }
     }
 }

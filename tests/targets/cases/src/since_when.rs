@@ -71,7 +71,9 @@ async fn wait_forever() {
 
 #[inline(never)]
 fn sleep_for_long() {
-    thread::sleep(LONG);
+    loop {
+        thread::sleep(LONG);
+    }
 }
 
 #[inline(never)]
