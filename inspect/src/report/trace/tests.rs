@@ -89,7 +89,7 @@ fn trace_within(budget: Budget, blocked: u32) -> Recorder<Vec<u8>> {
 fn the_busiest_come_first_and_names_cannot_control_the_terminal() {
     let text = render(&trace(1), false);
     let expected = "\
-resolution 5ms for 12 active threads, 200ms for 490 idle ones
+resolution 5ms for active threads (12), 200ms for idle ones (490)
 thread              tid     seen running runnable  futex network   poll   file sleeping  other unknown
 spin\\x1b[2Jner        1       1s   99.0%        -      -       -      -      -        -      -    1.0%
 waiter                2       1s       -        - 100.0%       -      -      -        -      -       -

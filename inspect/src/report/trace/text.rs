@@ -39,22 +39,16 @@ pub fn screen<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> Screen {
     text
 }
 
-/// `resolution 5ms for 12 active threads, 200ms for 490 idle ones`; `None` if the agent does not tell.
+/// `resolution 5ms for active threads (12), 200ms for idle ones (490)`; `None` if the agent does not tell.
 fn resolution_line<W: std::io::Write>(trace: &Recorder<W>) -> Option<String> {
     let resolution = trace.totals()?.resolution.value()?;
-    let active = counted(resolution.active_threads.into(), "active thread");
+    let (active, idle) = (resolution.active_threads, resolution.idle_threads);
     let (active_ns, idle_ns) = (rounded(resolution.active_ns), rounded(resolution.idle_ns));
-    Some(match resolution.idle_threads {
-        0 => format!("resolution {} for {active}", duration(active_ns)),
-        idle => {
-            let ones = if idle == 1 { "one" } else { "ones" };
-            format!(
-                "resolution {} for {active}, {} for {idle} idle {ones}",
-                duration(active_ns),
-                duration(idle_ns)
-            )
-        }
-    })
+    let mut line = format!("resolution {} for active threads ({active})", duration(active_ns));
+    if idle > 0 {
+        let _ = write!(line, ", {} for idle ones ({idle})", duration(idle_ns));
+    }
+    Some(line)
 }
 
 fn threads(text: &mut Screen, threads: &[&ThreadSummary], all: bool) {
