@@ -78,8 +78,7 @@ fn holders(seen: &Seen, waiters: &[u32]) -> Vec<Concerned> {
             _ => return None,
         };
         let thread = Concerned::thread(thread(seen, *tid)?);
-        let lock = wait.address.map(|address| format!(" {address:#x}")).unwrap_or_default();
-        let does = format!("{word} the {}{lock}; {}", wait.kind.text(), thread.does);
+        let does = format!("{word} the {}; {}", wait.lock(), thread.does);
         Some(Concerned { does, ..thread })
     };
     waited.filter_map(holder).collect()

@@ -89,10 +89,7 @@ pub(super) fn thread(seen: &Seen, tid: u32) -> Option<&SeenThread> {
 
 /// `waits for Mutex 0x55…, probably held by thread 41`.
 fn waits_for(wait: &LockWait) -> String {
-    let lock = match wait.address {
-        Some(address) => format!("{} {address:#x}", wait.kind.text()),
-        None => wait.kind.text().to_owned(),
-    };
+    let lock = wait.lock();
     match &wait.holder {
         Some(Holder::Owner(tid)) => format!("waits for {lock}, held by thread {tid}"),
         Some(Holder::Likely(tid)) => format!("waits for {lock}, probably held by thread {tid}"),

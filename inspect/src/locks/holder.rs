@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,10 +45,25 @@ pub struct Holders {
     pub of: HashMap<u64, Holder>,
     /// Why none could be looked for; empty otherwise.
     pub missing: String,
-    /// Threads that were not searched because there are too many.
-    pub threads_left_out: usize,
-    /// Locks that were not looked at because there are too many.
-    pub locks_left_out: usize,
+    /// What was not searched because there is too much; `None` if all was.
+    pub not_searched: Option<NotSearched>,
+}
+
+/// Too many threads or locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct NotSearched {
+    /// Threads, of which each may hold any of the locks.
+    pub threads: usize,
+    /// Locks.
+    pub locks: usize,
+}
+
+impl NotSearched {
+    pub(super) fn new(threads: usize, locks: usize) -> Option<NotSearched> {
+        (threads > 0 || locks > 0).then_some(NotSearched { threads, locks })
+    }
 }
 
 impl Holders {

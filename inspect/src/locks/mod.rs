@@ -10,7 +10,7 @@ mod rings;
 mod search;
 mod waits;
 
-pub use holder::{Holder, Holders};
+pub use holder::{Holder, Holders, NotSearched};
 pub use kind::LockKind;
 pub(crate) use parties::LockThread;
 pub use rings::{ThreadRing, possible_rings, rings};

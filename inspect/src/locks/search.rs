@@ -10,7 +10,7 @@ use rgops_protocol::request::{MemoryRange, WordsRequest};
 
 use super::code::{Code, functions, ranges};
 use super::evidence::Evidence;
-use super::holder::Holders;
+use super::holder::{Holder, Holders, NotSearched};
 use super::kind::LockKind;
 use super::parties::{Lock, LockThread};
 use super::waits::lock_waits;
@@ -32,8 +32,7 @@ pub(crate) struct Search<'a> {
     locks: Vec<Lock>,
     /// The addresses of the locks, and of the `Arc`s that they may be in; distinct, in ascending order.
     words: Vec<u64>,
-    threads_left_out: usize,
-    locks_left_out: usize,
+    not_searched: Option<NotSearched>,
 }
 
 impl<'a> Search<'a> {
@@ -72,7 +71,8 @@ impl<'a> Search<'a> {
         let locks: Vec<Lock> = locks.into_values().collect();
         let words: BTreeSet<u64> = locks.iter().flat_map(words).collect();
         let words = words.into_iter().collect();
-        Some(Search { threads, locks, words, threads_left_out, locks_left_out })
+        let not_searched = NotSearched::new(threads_left_out, locks_left_out);
+        Some(Search { threads, locks, words, not_searched })
     }
 
     /// The words to search for on all stacks.
@@ -113,11 +113,7 @@ impl<'a> Search<'a> {
         let (of_locks, of_code) = memory.split_at(self.locks.len().min(memory.len()));
         let code = Code::new(&self.code(last), of_code);
         let evidence = Evidence::new(&self.threads, first, last);
-        let mut holders = Holders {
-            threads_left_out: self.threads_left_out,
-            locks_left_out: self.locks_left_out,
-            ..Holders::default()
-        };
+        let mut holders = Holders { not_searched: self.not_searched, ..Holders::default() };
         for (number, lock) in self.locks.iter().enumerate() {
             let index = |word| self.words.binary_search(&word).map_or(u32::MAX, |index| index as u32);
             let mut referring = evidence.referring(lock, words(lock).map(index));
@@ -129,6 +125,13 @@ impl<'a> Search<'a> {
             referring.prefer(&takes);
             let bytes = of_locks.get(number).and_then(|bytes| bytes.as_deref());
             if let Some(holder) = evidence.holder(lock, &referring, bytes) {
+                // A thread that was not searched may refer to the lock, too.
+                let holder = match holder {
+                    Holder::Likely(tid) if self.not_searched.is_some_and(|left| left.threads > 0) => {
+                        Holder::OneOf(vec![tid])
+                    }
+                    known => known,
+                };
                 holders.of.insert(lock.address, holder);
             }
         }

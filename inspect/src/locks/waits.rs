@@ -36,6 +36,14 @@ pub struct LockWait {
 }
 
 impl LockWait {
+    /// The lock: `Mutex 0x55…`, or its kind alone if its address is not known.
+    pub fn lock(&self) -> String {
+        match self.address {
+            Some(address) => format!("{} {address:#x}", self.kind.text()),
+            None => self.kind.text().to_owned(),
+        }
+    }
+
     /// The same with its holder, if that was looked for.
     #[must_use]
     pub fn with_holder(mut self, holders: &Holders) -> LockWait {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::report::StackReport;
 use super::thread::{Activity, Moved, Polled, Role, Thread};
-use crate::locks::{Holder, LockKind, LockPlace, LockWait, ThreadRing, rings};
+use crate::locks::{Holder, LockKind, LockPlace, LockWait, NotSearched, ThreadRing, rings};
 use crate::report::document::Document;
 use crate::report::known::{JsonKnown, JsonProcess};
 use crate::report::screen::Room;
@@ -35,6 +35,9 @@ pub struct JsonStack<'a> {
     /// Why no holder of a lock could be looked for; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     holders_missing: Option<&'a str>,
+    /// What was not searched for holders; absent if all was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holders_not_searched: Option<NotSearched>,
 }
 
 /// Threads that wait for each other.
@@ -142,6 +145,7 @@ impl<'a> JsonStack<'a> {
             modules: &report.modules,
             deadlocks: rings(&waits).into_iter().map(JsonRing::from).collect(),
             holders_missing: Some(report.holders.missing.as_str()).filter(|why| !why.is_empty()),
+            holders_not_searched: report.holders.not_searched,
             locks: room.fill(waits.into_iter().map(JsonLock::from)),
         };
         let process = JsonProcess { pid: report.pid, name: report.process.clone() };

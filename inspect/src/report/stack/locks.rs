@@ -32,7 +32,7 @@ impl StackReport {
         for wait in others.iter().take(SHOWN_LOCKS) {
             let count = wait.threads.len();
             let verb = if count == 1 { "waits" } else { "wait" };
-            let _ = write!(text, "{} {verb} for {}", counted(count as u64, "thread"), lock(wait));
+            let _ = write!(text, "{} {verb} for {}", counted(count as u64, "thread"), wait.lock());
             if let Some(place) = wait.places.first() {
                 let _ = write!(text, " in {}", place_text(place));
             }
@@ -57,6 +57,14 @@ impl StackReport {
         if !self.holders.missing.is_empty() {
             let _ = writeln!(text, "holders of locks: unavailable ({})", escape(&self.holders.missing));
         }
+        if let Some(left) = &self.holders.not_searched {
+            let _ = writeln!(
+                text,
+                "holders of locks: {} and {} were not searched: too many",
+                counted(left.threads as u64, "thread"),
+                counted(left.locks as u64, "lock")
+            );
+        }
     }
 
     fn ring(&self, text: &mut Screen, ring: &ThreadRing, waits: &[LockWait]) {
@@ -67,7 +75,7 @@ impl StackReport {
         };
         for tid in ring.threads.iter().take(SHOWN_LOCKS) {
             let Some(wait) = waits.iter().find(|wait| wait.threads.contains(tid)) else { continue };
-            let _ = write!(text, "  {} waits for {}", self.who(*tid), lock(wait));
+            let _ = write!(text, "  {} waits for {}", self.who(*tid), wait.lock());
             if let Some(place) = self.place(*tid) {
                 let _ = write!(text, " in {place}");
             }
@@ -125,14 +133,6 @@ impl StackReport {
         let (file, line, threads) = (frame.file.clone(), frame.line, 1);
         let function = without_closures(&frame.name()).to_owned();
         Some(place_text(&LockPlace { function, file, line, threads }))
-    }
-}
-
-/// `Mutex 0x55…`.
-fn lock(wait: &LockWait) -> String {
-    match wait.address {
-        Some(address) => format!("{} {address:#x}", wait.kind.text()),
-        None => wait.kind.text().to_owned(),
     }
 }
 
