@@ -8,6 +8,7 @@ use rgops_inspect::session::{StackOptions, StackView};
 use super::print::print;
 use crate::arguments::{AgentArguments, MOST_FRAMES, duration};
 use crate::exit::{Exit, Failure};
+use crate::terminal;
 
 /// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show every thread and its stack";
@@ -51,7 +52,11 @@ impl Stack {
     /// If there is no answer, or the answer ended early (the received part is printed first).
     pub fn run(&self) -> Result<Exit, Failure> {
         let options = StackOptions::default().depth(self.depth).watch(self.watch);
-        let stack = self.agent.session(&self.symbols)?.stack(&options)?;
+        let mut session = self.agent.session(&self.symbols)?;
+        if let Some(seconds) = self.watch.map(|time| time.as_secs_f64()).filter(|seconds| *seconds > 1.0) {
+            terminal::say(&format!("Watching the threads now, will take {seconds} secs..."));
+        }
+        let stack = session.stack(&options)?;
         // Not on a terminal, or with NO_COLOR, the colours are removed where the text is printed.
         let view = StackView::default().all(self.all).verbose(self.verbose).color(true);
         print(&stack, &view, self.agent.json)

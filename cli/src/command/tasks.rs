@@ -135,6 +135,7 @@ fn show(spinner: &Spinner, progress: Progress) {
             spinner.say("reading debug information; it is cached for this build");
         }
         Progress::Decoding { done, total } => spinner.say(&format!("decoding tasks: {done} of {total}")),
+        Progress::Watching => spinner.say("watching the tasks"),
         Progress::Naming => spinner.say("naming the frames of threads"),
         _ => {}
     }

@@ -35,7 +35,7 @@ pub enum Progress {
     },
     /// Addresses are being resolved to names.
     Naming,
-    /// A suspicion is watched for longer.
+    /// The program is watched: a suspicion for longer, or what moves.
     Watching,
 }
 

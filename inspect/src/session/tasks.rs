@@ -170,6 +170,7 @@ impl From<Step> for Progress {
             Step::Listing { tasks } => Progress::Listing { tasks },
             Step::DebugInformation => Progress::DebugInformation,
             Step::Decoding { done, total } => Progress::Decoding { done, total },
+            Step::Watching => Progress::Watching,
         }
     }
 }

@@ -56,6 +56,8 @@ pub enum Step {
         /// All tasks to decode.
         total: u64,
     },
+    /// It is watched which of them move.
+    Watching,
 }
 
 /// A program's tasks, and how the answer ended.
@@ -165,7 +167,7 @@ pub fn fetch(
     }
     let mut watched = None;
     if let Some(time) = options.watch.filter(|_| broken_off.is_none() && tasks.no_memory.is_none()) {
-        match watch(&tasks, &places, &mut memory, time) {
+        match watch(&tasks, &places, &mut memory, time, &mut || on_step.borrow_mut()(Step::Watching)) {
             Ok(seen) => watched = Some(seen),
             Err(error) => broken_off = Some(error),
         }

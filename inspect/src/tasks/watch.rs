@@ -54,12 +54,13 @@ pub(super) fn places(vtables: &[TaskVtable], cells: &[TaskCell]) -> Places {
     cells.iter().filter_map(place).collect()
 }
 
-/// Looks at the tasks that wait for about this time.
+/// Looks at the tasks that wait for about this time; `on_look` is called before each further look.
 pub(super) fn watch(
     tasks: &Tasks,
     places: &Places,
     memory: &mut Memory<'_>,
     time: Duration,
+    on_look: &mut dyn FnMut(),
 ) -> Result<Watched, ClientError> {
     let waiting = tasks.tasks.iter().filter(|task| task.state == State::Idle);
     let mut headers: Vec<u64> =
@@ -87,6 +88,7 @@ pub(super) fn watch(
     let mut changed: HashSet<u64> = HashSet::new();
     let mut moved = vec![false; headers.len()];
     for _ in 1..LOOKS {
+        on_look();
         sleep(time / (LOOKS - 1));
         let (now, now_behind) = (memory.read(&cells)?, memory.read(&ranges)?);
         let differs = behind.iter().zip(first_behind.iter().zip(&now_behind)).filter(|(_, (a, b))| a != b);
@@ -96,9 +98,9 @@ pub(super) fn watch(
             moved[at] |= !is_same(first[at].as_deref(), now[at].as_deref(), from);
         }
     }
-    let still = headers.iter().zip(pointers).zip(&moved).filter(|((_, pointers), moved)| {
-        !**moved && !pointers.iter().any(|pointer| changed.contains(pointer) || !behind.contains(pointer))
-    });
+    let is_still = |pointer: &u64| !changed.contains(pointer) && behind.binary_search(pointer).is_ok();
+    let still = headers.iter().zip(pointers).zip(&moved);
+    let still = still.filter(|((_, pointers), moved)| !**moved && pointers.iter().all(is_still));
     let unmoved = still.map(|((header, _), _)| *header).collect();
     let for_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     Ok(Watched { for_ns, unmoved, left_out })
@@ -123,7 +125,7 @@ fn pointers(future: &[u8], known: &HashSet<u64>) -> Vec<u64> {
     found.into_iter().take(PLACES_OF_TASK).collect()
 }
 
-/// The addresses of all tasks, as far as their bytes are within the limit.
+/// The addresses of all tasks in ascending order, as far as their bytes are within the limit.
 fn distinct(pointers: &[Vec<u64>]) -> Vec<u64> {
     let all: BTreeSet<u64> = pointers.iter().flatten().copied().collect();
     all.into_iter().take((MAX_BYTES / u64::from(PLACE_BYTES)) as usize).collect()
