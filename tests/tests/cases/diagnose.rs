@@ -28,8 +28,11 @@ const SICK: &[(&str, &str, &str)] = &[
 ];
 
 /// These use all CPUs, so they are looked at one after the other.
-const SICK_ALONE: &[(&str, &str, &str)] =
-    &[("spinning-worker", "stuck_worker", "spin_forever"), ("starved", "cpu_starvation", "")];
+const SICK_ALONE: &[(&str, &str, &str)] = &[
+    ("spinning-worker", "stuck_worker", "spin_forever"),
+    ("starved", "cpu_starvation", ""),
+    ("rare-turns", "timers_late", ""),
+];
 
 /// Healthy programs under full load.
 const HEALTHY: &[&str] = &[
