@@ -35,6 +35,7 @@ pub(super) fn threads(text: &str) -> String {
 pub(super) fn own_frames(text: &str) -> String {
     let is_place = |line: &str| line.trim_start_matches(' ').starts_with('\t');
     let is_own = |line: &str| OWN.iter().any(|program| line.trim_start().starts_with(program));
+    let text = &agents_by_name(text);
     let mut short = String::new();
     let mut lines = text.split_inclusive('\n').peekable();
     while let Some(line) = lines.next() {
@@ -48,8 +49,7 @@ pub(super) fn own_frames(text: &str) -> String {
             continue;
         }
         if !is_frame {
-            // Frames of the agent's own tasks are not the program's.
-            short.push_str(if line.contains("rgops_agent::") { "\t…\n" } else { line });
+            short.push_str(line);
             continue;
         }
         let place = lines.next().unwrap_or_default();
@@ -67,6 +67,29 @@ pub(super) fn own_frames(text: &str) -> String {
         Some((first, rest)) => format!("{first} UTC\n{}", rest.split_once('\n').unwrap_or_default().1),
         None => short,
     }
+}
+
+/// The agent's threads as one line with their names. What each of them does at the moment differs in each run: while
+/// one answers, another may or may not wait.
+fn agents_by_name(text: &str) -> String {
+    let is_thread =
+        |line: &str| line.contains(" [") && line.contains("]: ") && !line.starts_with(['\t', ' ']);
+    let (mut short, mut names, mut is_agent) = (String::new(), Vec::new(), false);
+    for line in text.split_inclusive('\n') {
+        if is_thread(line) {
+            is_agent = line.contains("(agent)");
+            let words = line.split([' ', ',']).filter(|word| is_agent && word.starts_with("rgops-"));
+            names.extend(words.map(str::to_owned));
+        }
+        if !is_agent {
+            short.push_str(line);
+        }
+    }
+    names.sort_unstable();
+    if !names.is_empty() {
+        short.push_str(&format!("threads of the agent: {}\n", names.join(", ")));
+    }
+    short
 }
 
 /// Prefixes of the programs' own functions.
@@ -153,6 +176,17 @@ pub(super) fn any_machine(text: &str) -> String {
     masked
 }
 
+/// The details of a process on any machine, with its threads sorted by name: the original order is by CPU time.
+pub(super) fn details(text: &str) -> String {
+    let mut lines: Vec<String> = any_machine(text).split_inclusive('\n').map(str::to_owned).collect();
+    let is_thread = |line: &String| line.starts_with("thread:");
+    if let Some(first) = lines.iter().position(is_thread) {
+        let end = first + lines[first..].iter().take_while(|line| is_thread(line)).count();
+        lines[first..end].sort_by_key(|line| line.split(": ").next().map(str::to_owned));
+    }
+    lines.concat()
+}
+
 /// The parts of memory on any machine. A size below one kilobyte has only one form.
 pub(super) fn memory(text: &str) -> String {
     wide_as_content(&any_machine(text)).replace("N (N bytes)", "N bytes")
@@ -204,4 +238,14 @@ fn the_first_line_that_grew_is_kept_and_the_others_are_not() {
     assert_eq!(growth(&one), one);
     assert_eq!(growth(&with(&[first, second].concat(), &stacks.concat())), one);
     assert_eq!(growth(&with(first, &format!("{}\nN line grew, by chance\n", stacks[0]))), one);
+}
+
+#[test]
+fn the_threads_of_the_agent_are_the_same_whatever_they_do() {
+    let apart = "thread 1 [idle]: a (main)\n\tx\n\nthread 2 [running]: rgops-agent (agent), cpu 1\n\tf\n\n\
+                 thread 3 [futex wait]: rgops-epoll (agent), cpu 0\n\tg\n";
+    let together = "thread 1 [idle]: a (main)\n\tx\n\n\
+                    2 threads [running]: rgops-agent, rgops-epoll (agent) 2 3, cpu 1\n";
+    let masked = "thread 1 [idle]: a (main)\n\tx\n\nthreads of the agent: rgops-agent, rgops-epoll\n";
+    assert_eq!((agents_by_name(apart), agents_by_name(together)), (masked.to_owned(), masked.to_owned()));
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::masked::{
-    any_machine, growth, memory, own_frames, profile, released, row, schedulers, threads, threads_by_name,
+    details, growth, memory, own_frames, profile, released, row, schedulers, threads, threads_by_name,
     unmasked,
 };
 use super::screen::Screens;
@@ -42,8 +42,8 @@ fn a_program_that_waits() {
     screens.show("version PID --deps", unmasked);
     screens.show("memstats PID", memory);
     screens.show("memstats PID --verbose", memory);
-    screens.show("info PID", any_machine);
-    screens.show("PID 1s", any_machine);
+    screens.show("info PID", details);
+    screens.show("PID 1s", details);
     screens.show("list", row);
     screens.show("tree", row);
     screens.show("schedtrace PID --count 1 --interval 50ms", schedulers);
