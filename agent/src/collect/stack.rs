@@ -96,6 +96,12 @@ async fn send_threads(threads: Vec<ThreadStack>, sink: &Sink) -> Result<(), Stop
     Ok(())
 }
 
+/// A stack of the program that was not captured. The agent's threads take no signals, so one that runs at the moment
+/// is not captured: nothing of the program is missing then. A main thread that has ended has no stack.
+fn is_missing(thread: &ThreadStack) -> bool {
+    matches!(thread.capture, Capture::Failed { .. }) && !thread.is_agent && thread.state != 'Z'
+}
+
 fn notes(dump: &dump::Dump) -> Vec<Note> {
     let count =
         |is: &dyn Fn(&ThreadStack) -> bool| dump.threads.iter().filter(|thread| is(thread)).count() as u64;
@@ -107,8 +113,7 @@ fn notes(dump: &dump::Dump) -> Vec<Note> {
         (
             NoteKind::Missing,
             "stacks",
-            // A main thread that has ended has no stack to miss.
-            count(&|thread| matches!(thread.capture, Capture::Failed { .. }) && thread.state != 'Z'),
+            count(&is_missing),
             "these threads could not be captured; each states the reason",
         ),
         (NoteKind::Truncated, "stacks", ends(StackEnd::DepthLimit), "they are deeper than the limit"),
@@ -126,4 +131,32 @@ fn notes(dump: &dump::Dump) -> Vec<Note> {
     .filter(|(_, _, count, _)| *count > 0)
     .map(|(kind, what, count, why)| Note { kind, what: what.to_owned(), count, why: why.to_owned() })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rgops_protocol::reply::{Known, Stack};
+
+    use super::*;
+
+    #[test]
+    fn only_stacks_of_the_program_are_missing() {
+        let failed = |is_agent, state| ThreadStack {
+            tid: 7,
+            name: "worker".to_owned(),
+            state,
+            cpu_ns: Known::Value(1),
+            wchan: String::new(),
+            system_call: Known::unavailable("the thread runs", ""),
+            is_agent,
+            current_task: None,
+            capture: Capture::Failed { reason: "the thread blocks SIGPROF".to_owned() },
+            stack: Stack { frames: Vec::new(), end: StackEnd::NotCaptured },
+        };
+        assert!(is_missing(&failed(false, 'S')));
+        assert!(!is_missing(&failed(true, 'S')));
+        assert!(!is_missing(&failed(false, 'Z')));
+        let captured = ThreadStack { capture: Capture::Quiet, ..failed(false, 'S') };
+        assert!(!is_missing(&captured));
+    }
 }
