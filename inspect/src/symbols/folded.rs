@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::frame::Frame;
+use super::frame::{Frame, Origin};
 
 /// Chooses the name of a function by its caller.
 pub(super) fn choose(called: &mut Frame, caller: &Frame) {
@@ -26,6 +26,7 @@ pub(super) fn choose(called: &mut Frame, caller: &Frame) {
     called.function = Some(chosen);
     // These are of the other function.
     (called.mangled, called.file, called.line, called.column) = (None, None, None, None);
+    called.origin = Some(Origin::decide(called));
 }
 
 /// The only name with most of the types and crates in the caller's name that tell the names apart.

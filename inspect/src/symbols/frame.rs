@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::names::{is_mangled_cpp, is_mangled_rust};
 
 /// A function at an address: one call, or one of the calls inlined there.
@@ -33,6 +35,29 @@ pub struct Frame {
     pub aliases: Arc<[Arc<str>]>,
     /// Whether the caller names what only `function` belongs to, and none of the aliases.
     pub is_told_by_caller: bool,
+    /// [`Origin::of`] this frame, if it was decided: names are long, and each report asks for it.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// Who wrote the code of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Origin {
+    /// A crate of the program: its source is not in a cache of cargo or a folder of vendored packages. Without source
+    /// files, each crate that is not widely used by others. Also code that the program made at run time.
+    Own,
+    /// A crate that the program depends on.
+    Dependency,
+    /// `std`, `core`, `alloc` and what they are built of.
+    Std,
+    /// An async runtime, executor or thread pool: Tokio, mio, smol, async-std, monoio, glommio, rayon, actix-rt, …
+    Runtime,
+    /// The C library, another shared library, or other code that is not Rust.
+    Native,
+    /// Without a name, in the program itself or in no module.
+    Unknown,
 }
 
 impl Frame {
@@ -78,6 +103,7 @@ impl Frame {
             function_offset: None,
             aliases: Arc::default(),
             is_told_by_caller: false,
+            origin: None,
         }
     }
 

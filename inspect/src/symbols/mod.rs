@@ -17,11 +17,11 @@ mod run_time_code;
 mod source;
 mod symbolizer;
 
-pub use frame::{Frame, file_name};
+pub use frame::{Frame, Origin, file_name};
 pub use module_symbols::{Detail, ModuleSymbols};
 pub(crate) use names::without_closures;
+pub use origin::own_frame;
 pub(crate) use origin::shown_path;
-pub use origin::{Origin, own_frame};
 pub use symbolizer::Symbolizer;
 
 #[cfg(all(test, target_os = "linux"))]

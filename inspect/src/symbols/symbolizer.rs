@@ -13,7 +13,7 @@ use crate::cache::Directory;
 use crate::files::Process;
 use crate::symbols::files::Finder;
 use crate::symbols::folded;
-use crate::symbols::frame::Frame;
+use crate::symbols::frame::{Frame, Origin};
 use crate::symbols::module_symbols::ModuleSymbols;
 use crate::symbols::run_time_code::RunTimeCode;
 use crate::symbols::source::Source;
@@ -148,7 +148,9 @@ impl Symbolizer {
             source.lose_names(limit);
             return Arc::new([source.bare(svma)]);
         }
-        let frames: Arc<[Frame]> = source.frames(svma, lookup).into();
+        let mut frames = source.frames(svma, lookup);
+        frames.iter_mut().for_each(|frame| frame.origin = Some(Origin::decide(frame)));
+        let frames: Arc<[Frame]> = frames.into();
         if self.charge.grow(size_of_found(&frames)).is_err() {
             // Names from untrusted files must not fill our memory.
             let source = &mut self.sources[index];

@@ -1,36 +1,17 @@
 //! The origin of a frame, from its source file, the crate in its name, and its module, in this order.
 
-use serde::Serialize;
-
 use super::crate_name::crate_of;
 use super::crates::{is_dependency, is_runtime, is_std, runtime};
 use super::source_path::SourcePath;
-use crate::symbols::frame::{Frame, file_name};
-
-/// Who wrote the code of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Origin {
-    /// A crate of the program: its source is not in a cache of cargo or a folder of vendored packages. Without source
-    /// files, each crate that is not widely used by others. Also code that the program made at run time.
-    Own,
-    /// A crate that the program depends on.
-    Dependency,
-    /// `std`, `core`, `alloc` and what they are built of.
-    Std,
-    /// An async runtime, executor or thread pool: Tokio, mio, smol, async-std, monoio, glommio, rayon, actix-rt, …
-    Runtime,
-    /// The C library, another shared library, or other code that is not Rust.
-    Native,
-    /// Without a name, in the program itself or in no module.
-    Unknown,
-}
+use crate::symbols::frame::{Frame, Origin, file_name};
 
 impl Origin {
     /// The origin of a frame.
     pub fn of(frame: &Frame) -> Origin {
+        frame.origin.unwrap_or_else(|| Origin::decide(frame))
+    }
+
+    pub(in crate::symbols) fn decide(frame: &Frame) -> Origin {
         // C++ has paths like those of Rust.
         if frame.is_named_cpp() {
             return Origin::Native;

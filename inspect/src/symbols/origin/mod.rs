@@ -5,5 +5,5 @@ mod crates;
 mod decide;
 mod source_path;
 
-pub use decide::{Origin, own_frame};
+pub use decide::own_frame;
 pub(crate) use source_path::shown_path;
