@@ -73,12 +73,18 @@ fn schedstat(tid: u32) -> (u64, u64) {
     (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
+/// In its own process: tests that capture stacks interrupt every thread of the process meanwhile.
+#[test]
+fn a_spinning_thread_runs_and_a_blocked_thread_has_few_points_and_its_system_call() {
+    rgops_capture::testing::run_alone("collect::trace::tests::one_thread_spins_and_one_is_blocked");
+}
+
 #[tokio::test]
-async fn a_spinning_thread_runs_and_a_blocked_thread_has_few_points_and_its_system_call() {
+#[ignore = "started by the test above"]
+async fn one_thread_spins_and_one_is_blocked() {
     let stop = Arc::new(AtomicBool::new(false));
     let (send_tid, tid) = std::sync::mpsc::channel();
     let (hold, held) = std::sync::mpsc::channel::<()>();
-    // The names are unique: other tests run in this process at the same time.
     let spinner = std::thread::Builder::new().name("traced-spins".into()).spawn({
         let stop = stop.clone();
         move || {
@@ -87,9 +93,13 @@ async fn a_spinning_thread_runs_and_a_blocked_thread_has_few_points_and_its_syst
         }
     });
     let tid = tid.recv().unwrap();
+    let (send_blocked, blocked_tid) = std::sync::mpsc::channel();
     let blocked = std::thread::Builder::new().name("traced-blocked".into()).spawn(move || {
+        send_blocked.send(procfs::threads::own_id().unwrap()).unwrap();
         let _ = held.recv();
     });
+    let blocked_tid = blocked_tid.recv().unwrap();
+    rgops_capture::testing::wait_asleep(blocked_tid);
     let (_request, finish) = watch::channel(false);
     let mut duration_ms = REQUEST.duration_ms;
     // The trace grows until the machine gives it enough CPU time for 10 readings.
@@ -138,7 +148,8 @@ async fn a_spinning_thread_runs_and_a_blocked_thread_has_few_points_and_its_syst
     assert!(last.running_ns <= after.0 && last.runnable_ns <= after.1, "{after:?} {last:?}");
     assert!(first.running_ns < last.running_ns, "{first:?} {last:?}");
 
-    let blocked = points_of(&parts, by_name("traced-blocked"));
+    assert_eq!(by_name("traced-blocked"), blocked_tid);
+    let blocked = points_of(&parts, blocked_tid);
     let last = &blocked[blocked.len() - 1];
     assert!(blocked.len() <= 4, "{blocked:?}");
     assert_eq!(last.state, 'S');
