@@ -35,6 +35,14 @@ impl Holder {
             one => one.thread().into_iter().collect(),
         }
     }
+
+    /// What is still true if threads were not searched: one of them may refer to the lock, too.
+    pub(super) fn with_not_searched(self, left: Option<NotSearched>) -> Holder {
+        match self {
+            Holder::Likely(tid) if left.is_some_and(|left| left.threads > 0) => Holder::OneOf(vec![tid]),
+            known => known,
+        }
+    }
 }
 
 /// The holders of locks, by the address of the lock.
@@ -70,5 +78,21 @@ impl Holders {
     /// No holder is known, for one reason.
     pub(crate) fn none(missing: String) -> Holders {
         Holders { missing, ..Holders::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_less_sure_if_threads_were_not_searched() {
+        assert_eq!(NotSearched::new(0, 0), None);
+        let (threads, locks) = (NotSearched::new(3, 0), NotSearched::new(0, 2));
+        assert_eq!(Holder::Likely(7).with_not_searched(threads), Holder::OneOf(vec![7]));
+        assert_eq!(Holder::Likely(7).with_not_searched(locks), Holder::Likely(7));
+        assert_eq!(Holder::Likely(7).with_not_searched(None), Holder::Likely(7));
+        // The lock itself says so.
+        assert_eq!(Holder::Owner(7).with_not_searched(threads), Holder::Owner(7));
     }
 }

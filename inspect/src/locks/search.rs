@@ -10,7 +10,7 @@ use rgops_protocol::request::{MemoryRange, WordsRequest};
 
 use super::code::{Code, functions, ranges};
 use super::evidence::Evidence;
-use super::holder::{Holder, Holders, NotSearched};
+use super::holder::{Holders, NotSearched};
 use super::kind::LockKind;
 use super::parties::{Lock, LockThread};
 use super::waits::lock_waits;
@@ -125,13 +125,7 @@ impl<'a> Search<'a> {
             referring.prefer(&takes);
             let bytes = of_locks.get(number).and_then(|bytes| bytes.as_deref());
             if let Some(holder) = evidence.holder(lock, &referring, bytes) {
-                // A thread that was not searched may refer to the lock, too.
-                let holder = match holder {
-                    Holder::Likely(tid) if self.not_searched.is_some_and(|left| left.threads > 0) => {
-                        Holder::OneOf(vec![tid])
-                    }
-                    known => known,
-                };
+                let holder = holder.with_not_searched(self.not_searched);
                 holders.of.insert(lock.address, holder);
             }
         }

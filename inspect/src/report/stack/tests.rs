@@ -146,3 +146,17 @@ fn frames_without_names_are_visited_once_for_all_modules() {
     assert!(report.left_out.is_none() && report.render(&View::default()).contains("100 threads [running]"));
     assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
 }
+
+#[test]
+fn what_was_not_searched_for_holders_is_said() {
+    let mut report = report(vec![thread(4711, "shop", 'S', 202, &[0x5000])]);
+    assert!(!report.render(&View::default()).contains("were not searched"));
+    report.holders.not_searched = Some(crate::locks::NotSearched { threads: 3, locks: 1 });
+    let screen = report.render(&View::default());
+    assert!(
+        screen.contains("\nholders of locks: 3 threads and 1 lock were not searched: too many\n"),
+        "{screen}"
+    );
+    let json = serde_json::to_value(JsonStack::document(&report, Ok(&End::default()))).unwrap();
+    assert_eq!(json["holders_not_searched"], serde_json::json!({"threads": 3, "locks": 1}));
+}

@@ -81,6 +81,8 @@ fn agents_by_name(text: &str) -> String {
             let words = line.split([' ', ',']).filter(|word| is_agent && word.starts_with("rgops-"));
             names.extend(words.map(str::to_owned));
         }
+        // What follows the threads is not theirs.
+        is_agent &= !line.starts_with("note: ");
         if !is_agent {
             short.push_str(line);
         }
@@ -248,4 +250,6 @@ fn the_threads_of_the_agent_are_the_same_whatever_they_do() {
                     2 threads [running]: rgops-agent, rgops-epoll (agent) 2 3, cpu 1\n";
     let masked = "thread 1 [idle]: a (main)\n\tx\n\nthreads of the agent: rgops-agent, rgops-epoll\n";
     assert_eq!((agents_by_name(apart), agents_by_name(together)), (masked.to_owned(), masked.to_owned()));
+    let noted = format!("{together}note: x missing\n");
+    assert!(agents_by_name(&noted).contains("note: x missing\n"));
 }
