@@ -108,7 +108,7 @@ impl<'s> Trace<'s> {
             sink,
             start_ns: clock::monotonic_ns(),
             began: now,
-            pace: Pace::new(interval),
+            pace: Pace::new(interval, Duration::from_millis(arguments.duration_ms)),
             activity,
             runtimes: Runtimes::new(context.runtimes.list()),
             process_cpu_ns: clock::process_cpu_ns(),
