@@ -1,12 +1,23 @@
 //! Memory and CPU time of this process itself.
 
+#[cfg(target_os = "linux")]
+use std::fs::File;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::FileExt as _;
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Resident memory without files, in bytes (`resident - shared` of proc_pid_statm(5)). Takes about ten microseconds.
 /// `None` if the system does not report it.
 #[cfg(target_os = "linux")]
 pub fn memory_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    // It is read every few milliseconds, so it stays open.
+    static STATM: OnceLock<Option<File>> = OnceLock::new();
+    let mut line = [0; 128];
+    let file = STATM.get_or_init(|| File::open("/proc/self/statm").ok()).as_ref()?;
+    let length = file.read_at(&mut line, 0).ok()?;
+    let text = std::str::from_utf8(line.get(..length)?).ok()?;
     let mut pages = text.split_ascii_whitespace().skip(1).map(str::parse::<u64>);
     let (resident, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
     Some(resident.saturating_sub(shared).saturating_mul(rustix::param::page_size() as u64))

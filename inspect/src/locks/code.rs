@@ -1,7 +1,7 @@
 //! What the code of a function says about locks: which static it refers to, and how often it takes one. Only x86-64 is
 //! read; elsewhere nothing is found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rgops_protocol::request::MemoryRange;
 
@@ -42,6 +42,9 @@ pub(super) fn ranges<'t, 'a: 't>(threads: impl Iterator<Item = &'t LockThread<'a
     found.into_iter().map(range).collect()
 }
 
+/// What is known of one question about one lock, by places.
+pub(super) type Answers = HashMap<u64, bool>;
+
 impl Code {
     /// From the ranges and the bytes of each.
     pub(super) fn new(ranges: &[MemoryRange], bytes: &[Option<Vec<u8>>]) -> Code {
@@ -52,22 +55,35 @@ impl Code {
 
     /// Whether a function refers to an address before the place where the thread is in it: on x86-64 relative to the end of
     /// an instruction, by its last four bytes, or with an immediate operand of one or four bytes after them.
-    pub(super) fn refers(&self, thread: &LockThread<'_>, address: u64) -> bool {
-        functions(thread).any(|function| {
-            let Some((start, bytes)) = self.0.get(&function.end) else { return false };
+    pub(super) fn refers(&self, thread: &LockThread<'_>, address: u64, known: &mut Answers) -> bool {
+        self.any(thread, known, |start, bytes, _| {
             let before = &bytes[..bytes.len().saturating_sub(AFTER as usize)];
-            targets(before, *start).any(|target| [0, 1, 4].contains(&address.wrapping_sub(target)))
+            targets(before, start).any(|target| [0, 1, 4].contains(&address.wrapping_sub(target)))
         })
     }
 
     /// Whether a function calls one of these functions at another place than where the thread is.
-    pub(super) fn calls(&self, thread: &LockThread<'_>, ways: &BTreeSet<u64>) -> bool {
-        functions(thread).any(|function| {
-            let Some((start, bytes)) = self.0.get(&function.end) else { return false };
+    pub(super) fn calls(&self, thread: &LockThread<'_>, ways: &BTreeSet<u64>, known: &mut Answers) -> bool {
+        self.any(thread, known, |start, bytes, place| {
             let is_call = |at: usize| at > 0 && bytes[at - 1] == 0xe8;
-            targets(bytes, *start).enumerate().any(|(at, target)| {
-                is_call(at) && ways.contains(&target) && start + at as u64 + 4 != function.end
-            })
+            targets(bytes, start)
+                .enumerate()
+                .any(|(at, target)| is_call(at) && ways.contains(&target) && start + at as u64 + 4 != place)
+        })
+    }
+
+    /// Whether something is the case for one of the functions that a thread is in: for its start, its code and the place
+    /// where the thread is in it. Other threads are at the same place.
+    fn any(
+        &self,
+        thread: &LockThread<'_>,
+        known: &mut Answers,
+        is: impl Fn(u64, &[u8], u64) -> bool,
+    ) -> bool {
+        functions(thread).any(|function| {
+            let look =
+                || self.0.get(&function.end).is_some_and(|(start, bytes)| is(*start, bytes, function.end));
+            *known.entry(function.end).or_insert_with(look)
         })
     }
 }
@@ -111,10 +127,12 @@ mod tests {
             frames: &frames,
         };
         let code = code();
-        assert!(code.refers(&thread, 0x1107) && !code.refers(&thread, 0x1207));
-        assert!(code.calls(&thread, &[0x2000].into()));
+        let refers = |address| code.refers(&thread, address, &mut Answers::new());
+        let calls = |way: u64| code.calls(&thread, &[way].into(), &mut Answers::new());
+        assert!(refers(0x1107) && !refers(0x1207));
+        assert!(calls(0x2000));
         // It is in that call, and makes it nowhere else.
-        assert!(!code.calls(&thread, &[0x3000].into()));
-        assert!(!code.calls(&thread, &[0x4000].into()));
+        assert!(!calls(0x3000));
+        assert!(!calls(0x4000));
     }
 }

@@ -88,8 +88,11 @@ fn is_pthread_lock(name: &str) -> bool {
 }
 
 fn of_std(name: &str, file: &str) -> Option<LockKind> {
-    let has = |part: &str| name.contains(part) || file.contains(&part.replace("::", "/"));
     let method = method(name);
+    if !["lock", "read", "write", "wait", "call"].iter().any(|verb| method.starts_with(verb)) {
+        return None;
+    }
+    let has = |part: &str| name.contains(part) || file.contains(&part.replace("::", "/"));
     // Before Rust 1.80 the modules were `locks::futex_mutex`, `once_futex`.
     if (has("sync::mutex") || has("futex_mutex")) && method.starts_with("lock") {
         Some(LockKind::Mutex)

@@ -25,7 +25,7 @@ pub(crate) struct LockThread<'a> {
 impl<'a> LockThread<'a> {
     /// As one that may wait for a lock.
     pub(crate) fn waiter(&self) -> Waiter<'a> {
-        Waiter { tid: self.tid, futex: self.futex, frames: self.frames }
+        Waiter { tid: self.tid, futex: self.futex, addresses: self.addresses, frames: self.frames }
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use rgops_protocol::reply::words::{MAX_SEARCHED_BYTES, MAX_SEARCHED_THREADS, ThreadWords};
 use rgops_protocol::request::{MemoryRange, WordsRequest};
 
-use super::code::{Code, functions, ranges};
+use super::code::{Answers, Code, functions, ranges};
 use super::evidence::Evidence;
 use super::holder::{Holders, NotSearched};
 use super::kind::LockKind;
@@ -118,10 +118,13 @@ impl<'a> Search<'a> {
             let index = |word| self.words.binary_search(&word).map_or(u32::MAX, |index| index as u32);
             let mut referring = evidence.referring(lock, words(lock).map(index));
             let others = self.threads.iter().filter(|thread| !lock.waiters.contains(&thread.tid));
-            let by_code = others.clone().filter(|thread| code.refers(thread, lock.address));
+            let (mut refers, mut calls) = (Answers::new(), Answers::new());
+            let by_code = others.clone().filter(|thread| code.refers(thread, lock.address, &mut refers));
             referring.by_code = by_code.map(|thread| thread.tid).collect();
-            let takes =
-                others.filter(|thread| code.calls(thread, &lock.ways)).map(|thread| thread.tid).collect();
+            let takes = others
+                .filter(|thread| code.calls(thread, &lock.ways, &mut calls))
+                .map(|thread| thread.tid)
+                .collect();
             referring.prefer(&takes);
             let bytes = of_locks.get(number).and_then(|bytes| bytes.as_deref());
             if let Some(holder) = evidence.holder(lock, &referring, bytes) {

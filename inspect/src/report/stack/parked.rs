@@ -54,12 +54,13 @@ const WAITS: [&str; 13] = [
     "restart_syscall",
 ];
 
-/// Whether the runtime parked the thread with these frames, innermost first, in this system call; an empty one is not
-/// known.
-pub(super) fn is_parked(frames: &[Frame], system_call: &str) -> bool {
-    if !system_call.is_empty() && !WAITS.contains(&system_call) {
-        return false;
-    }
+/// Whether a runtime may wait for work in this system call; an empty one is not known.
+pub(super) fn may_park_in(system_call: &str) -> bool {
+    system_call.is_empty() || WAITS.contains(&system_call)
+}
+
+/// Whether the runtime parked the thread with these frames, innermost first, if it is in a system call in which it may.
+pub(super) fn is_parked(frames: &[Frame]) -> bool {
     let (mut waits_for_lock, mut waits_for_another) = (false, false);
     for (place, frame) in frames.iter().enumerate() {
         match Origin::of(frame) {
@@ -177,7 +178,11 @@ mod tests {
 
     fn parked(functions: &[&str]) -> bool {
         let frames: Vec<Frame> = functions.iter().map(|name| Frame::named(name)).collect();
-        is_parked(&frames, "")
+        is_parked(&frames)
+    }
+
+    fn is_parked_in(frames: &[Frame], system_call: &str) -> bool {
+        may_park_in(system_call) && is_parked(frames)
     }
 
     const WORKER: [&str; 3] = [
@@ -244,23 +249,23 @@ mod tests {
         };
         for outer in [block_on, call_box] {
             let read = frames(&["recv", "<std::net::tcp::TcpStream as std::io::Read>::read"], outer);
-            assert!(!is_parked(&read, "recvfrom") && !is_parked(&read, ""), "{outer}");
+            assert!(!is_parked_in(&read, "recvfrom") && !is_parked_in(&read, ""), "{outer}");
             for inner in ["std::thread::functions::sleep", "<std::sys::thread::unix::Thread>::join"] {
-                assert!(!is_parked(&frames(&["syscall", inner], outer), "futex"), "{inner}, {outer}");
+                assert!(!is_parked_in(&frames(&["syscall", inner], outer), "futex"), "{inner}, {outer}");
             }
-            assert!(is_parked(&frames(&PARKS_BY, outer), "futex"), "{outer}");
-            assert!(!is_parked(&frames(&PARKS_BY, outer), "wait4"), "{outer}");
+            assert!(is_parked_in(&frames(&PARKS_BY, outer), "futex"), "{outer}");
+            assert!(!is_parked_in(&frames(&PARKS_BY, outer), "wait4"), "{outer}");
         }
         let channel = ["syscall", "std::thread::functions::park", "std::sync::mpmc::list::Channel<T>::recv"];
-        assert!(!is_parked(&frames(&channel, block_on), "futex"));
-        assert!(is_parked(&frames(&channel, "threadpool::spawn_in_pool::{{closure}}"), "futex"));
+        assert!(!is_parked_in(&frames(&channel, block_on), "futex"));
+        assert!(is_parked_in(&frames(&channel, "threadpool::spawn_in_pool::{{closure}}"), "futex"));
     }
 
     #[test]
     fn without_names_nothing_is_known() {
         let nameless = [Frame::named("epoll_wait"), Frame::unknown(0x1000), Frame::named(WORKER[0])];
-        assert!(!is_parked(&nameless, ""));
+        assert!(!is_parked_in(&nameless, ""));
         assert!(!parked(&["epoll_wait", "start_thread"]));
-        assert!(!is_parked(&[], ""));
+        assert!(!is_parked_in(&[], ""));
     }
 }

@@ -6,6 +6,7 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::stack::{StackPart, StackSummary};
 
+use super::likeness::Likenesses;
 use super::thread::{Activity, Role, Thread};
 use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
 use crate::locks::{Holders, LockThread, LockWait, lock_waits};
@@ -82,9 +83,10 @@ impl StackReport {
         let architecture = Architecture::of(&modules);
         let mut symbolizer = Symbolizer::with_budget(&modules, local_pid, symbol_directories, budget);
         let (mut threads, count) = (Vec::with_capacity(captured.len()), captured.len());
-        let mut exhausted = None;
+        let (mut exhausted, mut likenesses) = (None, Likenesses::default());
         for thread in captured {
-            let named = Thread::within(budget, thread, hello.pid, architecture, &mut symbolizer);
+            let named =
+                Thread::within(budget, thread, hello.pid, architecture, &mut symbolizer, &mut likenesses);
             match named {
                 Ok(thread) => threads.push(thread),
                 Err(reason) => {

@@ -6,8 +6,8 @@ use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
 use rgops_protocol::reply::{Known, StackEnd};
 use serde::Serialize;
 
-use super::parked::is_parked;
-use super::poll::{is_in, poll};
+use super::likeness::{Likeness, Likenesses};
+use super::parked::may_park_in;
 use crate::budget::{Budget, Exhausted};
 use crate::symbols::{Frame, Symbolizer};
 use crate::text::system_call::{self, Architecture};
@@ -80,9 +80,8 @@ pub struct Polled {
 }
 
 impl Polled {
-    fn new(current_task: Option<u64>, role: Role, frames: &[Frame]) -> Option<Polled> {
-        let name = poll(frames).map(|poll| poll.name);
-        match (current_task, name) {
+    fn new(current_task: Option<u64>, role: Role, poll: Option<Option<String>>) -> Option<Polled> {
+        match (current_task, poll) {
             (Some(0), _) | (None, None) => None,
             // A worker itself runs in a task of the blocking pool, whose id is there between two polls.
             (Some(_), None) if role == Role::TokioWorker => None,
@@ -163,6 +162,7 @@ impl Thread {
         pid: u32,
         architecture: Architecture,
         symbolizer: &mut Symbolizer,
+        likenesses: &mut Likenesses,
     ) -> Result<Thread, Exhausted> {
         budget.check_time()?;
         // Charged before it is allocated; inlined functions are added below.
@@ -174,10 +174,17 @@ impl Thread {
         budget.charge(FRAME_BYTES.saturating_mul(inlined) + TEXT_COPIES.saturating_mul(texts as u64))?;
         let module = thread.stack.frames.last().and_then(|outermost| symbolizer.module(*outermost));
         let has_unwind_data = module.is_some_and(|module| module.has_unwind_data);
-        Ok(Thread { has_unwind_data, ..Thread::new(thread, pid, architecture, frames) })
+        let likeness = likenesses.of(&thread.stack.frames, &frames);
+        Ok(Thread { has_unwind_data, ..Thread::new(thread, pid, architecture, frames, likeness) })
     }
 
-    fn new(thread: ThreadStack, pid: u32, architecture: Architecture, frames: Vec<Frame>) -> Thread {
+    fn new(
+        thread: ThreadStack,
+        pid: u32,
+        architecture: Architecture,
+        frames: Vec<Frame>,
+        likeness: Likeness,
+    ) -> Thread {
         let system_call = thread.system_call.clone().map(|call| match call {
             SystemCall::Number { number, .. } => system_call::name(architecture, number),
             SystemCall::Running | SystemCall::NotInOne => String::new(),
@@ -189,11 +196,11 @@ impl Thread {
             _ => None,
         };
         let is_running = thread.state == 'R' || thread.system_call.value() == Some(&SystemCall::Running);
-        let role = role(&thread, pid, &frames);
-        let polls = Polled::new(thread.current_task, role, &frames);
+        let role = role(&thread, pid, &likeness);
+        let polls = Polled::new(thread.current_task, role, likeness.poll);
         let activity = if is_running {
             Activity::Running
-        } else if is_parked(&frames, system_call.value().map_or("", String::as_str)) {
+        } else if likeness.is_parked && may_park_in(system_call.value().map_or("", String::as_str)) {
             Activity::Idle
         } else {
             Activity::Blocked
@@ -245,51 +252,21 @@ fn state(thread: &ThreadStack, is_running: bool, system_call: &Known<String>) ->
     if waiting.is_empty() { letter.to_owned() } else { format!("{letter}, {waiting}") }
 }
 
-/// Derived from its functions, or from the files of Tokio that contain them if the compiler inlined them and kept
-/// only the last part of their names.
-fn role(thread: &ThreadStack, pid: u32, frames: &[Frame]) -> Role {
-    if thread.is_agent {
-        return Role::Agent;
-    }
-    let found = frames.iter().rev().find_map(|frame| {
-        if is_worker(frame) {
-            Some(Role::TokioWorker)
-        } else if is_in(frame, "runtime::scheduler::current_thread", "scheduler/current_thread/mod.rs") {
-            Some(Role::TokioCurrentThread)
-        } else {
-            None
-        }
-    });
-    let is_main = thread.tid == pid;
-    match found {
-        // The main thread of a program is shown as such, also while it blocks on a runtime.
-        _ if is_main => Role::Main,
+/// The main thread of a program is shown as such, also while it blocks on a runtime.
+fn role(thread: &ThreadStack, pid: u32, likeness: &Likeness) -> Role {
+    match likeness.role {
+        _ if thread.is_agent => Role::Agent,
+        _ if thread.tid == pid => Role::Main,
         Some(role) => role,
-        // Tokio starts its workers in the same pool: the other threads are for blocking work.
-        None if frames
-            .iter()
-            .any(|frame| is_in(frame, "runtime::blocking::pool::Inner::run", "runtime/blocking/pool.rs")) =>
-        {
-            Role::TokioBlocking
-        }
         // Tokio's default names; the kernel truncates them to 15 bytes.
-        None if thread.name.starts_with("tokio-r") && frames.iter().all(|frame| !frame.is_named_rust()) => {
-            Role::Tokio
-        }
+        None if thread.name.starts_with("tokio-r") && !likeness.has_rust => Role::Tokio,
         None => Role::Other,
     }
 }
 
-/// Any function of the module: which of them stay in the stack depends on how it is optimised.
-fn is_worker(frame: &Frame) -> bool {
-    let in_module =
-        is_in(frame, "runtime::scheduler::multi_thread::worker::", "scheduler/multi_thread/worker.rs");
-    // Every thread may call that one.
-    in_module && !frame.function.as_deref().is_some_and(|name| name.contains("block_in_place"))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::poll::poll;
     use super::*;
 
     fn frames(functions: &[&str]) -> Vec<Frame> {
@@ -302,14 +279,15 @@ mod tests {
     fn the_task_that_runs_a_worker_is_not_what_it_polls() {
         let worker =
             ["tokio::runtime::scheduler::multi_thread::worker::run", "tokio::runtime::task::raw::poll"];
-        let parked = frames(&[&["epoll_wait"][..], &worker].concat());
-        assert_eq!(Polled::new(Some(1), Role::TokioWorker, &parked), None);
+        let poll = |functions: &[&str]| poll(&frames(functions)).map(|poll| poll.name);
+        let parked = poll(&[&["epoll_wait"][..], &worker].concat());
+        assert_eq!(Polled::new(Some(1), Role::TokioWorker, parked), None);
         let polls = ["shop::reserve", "tokio::runtime::task::raw::poll"];
-        let polling = Polled::new(Some(9), Role::TokioWorker, &frames(&[&polls[..], &worker].concat()));
+        let polling = Polled::new(Some(9), Role::TokioWorker, poll(&[&polls[..], &worker].concat()));
         assert_eq!(polling, Some(Polled { task: Some(9), name: Some("shop::reserve".to_owned()) }));
         // A closure of spawn_blocking is also a task; without symbols, any Tokio thread may run one.
         for role in [Role::TokioBlocking, Role::Tokio] {
-            assert_eq!(Polled::new(Some(9), role, &[]), Some(Polled { task: Some(9), name: None }));
+            assert_eq!(Polled::new(Some(9), role, None), Some(Polled { task: Some(9), name: None }));
         }
     }
 }

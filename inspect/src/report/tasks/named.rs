@@ -6,7 +6,7 @@ use rgops_protocol::reply::Module;
 use rgops_protocol::reply::tasks::TaskThread;
 
 use crate::budget::{Budget, Exhausted};
-use crate::report::stack::Thread;
+use crate::report::stack::{Likenesses, Thread};
 use crate::symbols::Symbolizer;
 use crate::text::system_call::Architecture;
 
@@ -25,11 +25,11 @@ pub(super) fn named(
 ) -> (Vec<Thread>, HashMap<u32, u64>, Option<Exhausted>) {
     let architecture = Architecture::of(modules);
     let mut polled = HashMap::new();
-    let (mut threads, mut exhausted) = (Vec::new(), None);
+    let (mut threads, mut exhausted, mut likenesses) = (Vec::new(), None, Likenesses::default());
     for thread in captured.into_iter().filter(|thread| !thread.stack.is_agent) {
         let task = thread.stack.current_task.filter(|task| is_listed(*task));
         polled.insert(thread.stack.tid, task.unwrap_or(0));
-        match Thread::within(budget, thread.stack, pid, architecture, symbolizer) {
+        match Thread::within(budget, thread.stack, pid, architecture, symbolizer, &mut likenesses) {
             Ok(thread) => threads.push(thread),
             Err(reason) => {
                 exhausted = Some(reason);

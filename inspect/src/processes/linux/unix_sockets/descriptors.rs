@@ -1,9 +1,10 @@
 //! Finds the sockets that a process has descriptors of. An agent has its own descriptor table, so its threads
 //! are read first.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::io;
+use std::iter;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -55,8 +56,8 @@ pub(super) fn sockets(pid: u32) -> io::Result<(HashSet<u64>, bool)> {
 }
 
 /// The descriptor tables of a process: those of agent threads (by thread name), its own, and those of all
-/// other threads.
-fn tables(pid: u32) -> io::Result<Vec<String>> {
+/// other threads. A name is read when its thread's turn comes: the first table is often enough.
+fn tables(pid: u32) -> io::Result<impl Iterator<Item = String>> {
     let mut threads = Vec::new();
     for thread in fs::read_dir(format!("/proc/{pid}/task"))?.take(MAX_SOCKETS) {
         let Some(thread) = thread?.file_name().to_str().and_then(|thread| thread.parse::<u32>().ok()) else {
@@ -64,13 +65,21 @@ fn tables(pid: u32) -> io::Result<Vec<String>> {
         };
         threads.push(thread);
     }
-    let is_agents = |thread: &u32| {
+    let is_agents = move |thread: u32| {
         procfs::read(pid, &format!("task/{thread}/comm")).is_ok_and(|name| name.starts_with(b"rgops-"))
     };
-    let (ours, others): (Vec<u32>, Vec<u32>) = threads.into_iter().partition(is_agents);
-    let of = |thread: u32| format!("/proc/{pid}/task/{thread}/fd");
-    let own = format!("/proc/{pid}/fd");
-    Ok(ours.into_iter().map(of).chain([own]).chain(others.into_iter().map(of)).collect())
+    let (mut threads, mut others) = (threads.into_iter(), VecDeque::new());
+    let mut own = Some(format!("/proc/{pid}/fd"));
+    Ok(iter::from_fn(move || {
+        let of = |thread: u32| format!("/proc/{pid}/task/{thread}/fd");
+        for thread in threads.by_ref() {
+            if is_agents(thread) {
+                return Some(of(thread));
+            }
+            others.push_back(thread);
+        }
+        own.take().or_else(|| others.pop_front().map(of))
+    }))
 }
 
 /// Whether a socket is a Unix socket; assumed where the kernel does not show the protocol.
