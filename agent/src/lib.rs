@@ -62,6 +62,8 @@ mod server;
 mod shutdown;
 #[cfg(native_engine)]
 mod tasks;
+#[cfg(native_engine)]
+mod wait_marks;
 
 pub use cpu_engine::CpuEngine;
 pub use error::ListenError;

@@ -7,6 +7,8 @@ use crate::allocator::Allocators;
 use crate::counters::Counters;
 use crate::policy::Policy;
 use crate::runtimes::WatchedRuntimes;
+#[cfg(native_engine)]
+use crate::wait_marks::WaitMarks;
 
 /// The state of the agent that collectors share.
 #[derive(Debug)]
@@ -26,6 +28,9 @@ pub(crate) struct Context {
     pub(crate) policy: Policy,
     /// Why the heap is not sampled although the allocator is wrapped.
     pub(crate) heap_failure: Option<String>,
+    /// Which threads did not run since an earlier dump.
+    #[cfg(native_engine)]
+    pub(crate) wait_marks: WaitMarks,
 }
 
 #[cfg(test)]
@@ -44,6 +49,8 @@ impl Context {
             cpu_engine: CpuEngine::DEFAULT,
             policy: Policy::default(),
             heap_failure: None,
+            #[cfg(native_engine)]
+            wait_marks: WaitMarks::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 #![cfg(native_engine)]
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_capture::current_task::CurrentTasks;
 use rgops_capture::{dump, signal_number};
@@ -30,6 +30,7 @@ pub(crate) async fn collect(
         Ok(current) => (Some(current), None),
         Err(unknown) => (None, Some(unknown)),
     };
+    let began = Instant::now();
     let dump = dump::dump(current.as_mut()).await;
     let mut dump = dump.map_err(|error| error.into_answer("cannot capture the stacks"))?;
     let notes = tidy(&mut dump, arguments.max_depth, context);
@@ -42,6 +43,7 @@ pub(crate) async fn collect(
         captured: captured as u32,
         vanished: dump.vanished,
         current_tasks: unknown,
+        waiting: sink.tail(context.wait_marks.mark(&dump.threads, began, Instant::now())),
     };
     send_modules(&dump.modules, StackPart::Modules, sink).await?;
     send_threads(dump.threads, sink).await?;

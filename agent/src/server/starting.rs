@@ -27,6 +27,8 @@ use crate::policy::Policy;
 use crate::reactor::{Reactor, ReactorThread};
 use crate::runtimes::WatchedRuntimes;
 use crate::shutdown::Shutdown;
+#[cfg(native_engine)]
+use crate::wait_marks::WaitMarks;
 use crate::{CpuEngine, ListenError};
 
 /// Name of the agent's thread; the kernel keeps 15 bytes of a name.
@@ -252,6 +254,8 @@ impl Starting {
             cpu_engine: options.cpu_engine.unwrap_or(CpuEngine::DEFAULT),
             policy,
             heap_failure,
+            #[cfg(native_engine)]
+            wait_marks: WaitMarks::default(),
         };
         let shared = Shared {
             context: Arc::new(context),

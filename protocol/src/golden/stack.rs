@@ -4,6 +4,7 @@ use super::golden;
 use super::samples::{sample_missing, sample_modules, sample_stack};
 use crate::reply::{Known, Stack, StackEnd, stack};
 use crate::request;
+use crate::tail::Tail;
 
 golden!(request_stack, request::StackRequest, request::StackRequest { max_depth: 512 });
 golden!(stack_modules, stack::StackPart, stack::StackPart::Modules(sample_modules()));
@@ -74,5 +75,12 @@ golden!(
         captured: 999,
         vanished: 1,
         current_tasks: sample_missing(),
-    })
+        waiting: Tail::absent(),
+    }),
+    tail: |part| {
+        if let stack::StackPart::Summary(summary) = part {
+            let waiting = [(7, 300), (u32::MAX, u64::MAX)].map(|(tid, for_ns)| stack::WaitingThread { tid, for_ns });
+            summary.waiting = Tail::for_reader(2, waiting.to_vec());
+        }
+    },
 );

@@ -3,6 +3,7 @@
 use super::{Known, Module, Stack, Unavailable};
 use crate::codec::{Decode, Encode};
 use crate::received::{NAME_CHARACTERS, Reason, Received, Sentence, Speaker, Text, fields, parts, plain};
+use crate::tail::Tail;
 
 /// Arguments of `stack`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -104,6 +105,19 @@ pub struct StackSummary {
     pub vanished: u32,
     /// Why no thread's current task is known; `None` when they are known.
     pub current_tasks: Option<Unavailable>,
+    /// Threads that did not run since an earlier dump. Absent from older agents.
+    #[cfg_attr(test, wincode(skip))]
+    pub waiting: Tail<Vec<WaitingThread>>,
+}
+
+/// A thread whose CPU clock is that of an earlier dump: it did not run in between, and so it has the same stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct WaitingThread {
+    /// Its id.
+    pub tid: u32,
+    /// The time since the first such dump, in nanoseconds: it waits at least for so long.
+    pub for_ns: u64,
 }
 
 parts! {
@@ -115,7 +129,8 @@ fields! {
         tid, name: NAME_CHARACTERS, state, cpu_ns, wchan: NAME_CHARACTERS, system_call, is_agent,
         current_task, capture, stack,
     }
-    StackSummary { unix_ns, capture_ns, threads, captured, vanished, current_tasks }
+    StackSummary { unix_ns, capture_ns, threads, captured, vanished, current_tasks, waiting }
+    WaitingThread { tid, for_ns }
 }
 
 plain!(SystemCall);

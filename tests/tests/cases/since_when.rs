@@ -49,3 +49,20 @@ fn a_task_whose_socket_is_quiet_is_marked_and_those_that_are_polled_are_not() {
     assert!(line("not moved for") < line("read_from_quiet"), "{text}");
     assert!(line("read_from_quiet") < line("read_from_noisy"), "{text}");
 }
+
+#[test]
+fn a_thread_that_did_not_run_since_an_earlier_command_waits_at_least_so_long() {
+    let target = crate::start(&["since-when"]);
+    let waits = |name: &str| {
+        let stack = crate::ask(&target, "stack", &["--json"]).json();
+        let thread =
+            stack["threads"].as_array().unwrap().iter().find(|thread| thread["name"] == name).unwrap();
+        thread["waiting_seconds"].as_f64()
+    };
+    // Nobody asked before.
+    assert_eq!(waits("still"), None);
+    let first = waiting::until("it did not run between two commands", || waits("still"));
+    assert!(waits("still").unwrap() > first);
+    // One that wakes again and again does not keep its first moment.
+    waiting::until("it ran", || waits("moving").is_none_or(|seconds| seconds < first).then_some(()));
+}

@@ -19,6 +19,8 @@ use crate::text::{counted, duration, escape, shown_name};
 const MOST_FRAMES: usize = 512;
 /// Maximum thread ids in a group's line.
 const SHOWN_THREAD_IDS: usize = 8;
+/// A thread that waits for less is not said to wait long; Go's stacks show minutes, too.
+const WAITS_LONG_NS: u64 = 60_000_000_000;
 /// After so many lines a group is one line: where it is in the program.
 const WHOLE_LINES: usize = 70;
 /// Groups that are one line at most; the rest is counted.
@@ -171,6 +173,16 @@ fn head(text: &mut Screen, group: &[&Thread]) {
     if let Some(Moved::Not { for_ns }) = first.moved {
         let _ = write!(text, ", not moved for {}", duration(for_ns));
     }
+    write_waiting(text, group);
+}
+
+/// For how long the threads have waited, if that is a minute or more.
+fn write_waiting(text: &mut Screen, group: &[&Thread]) {
+    let waiting = || group.iter().filter_map(|thread| thread.waiting_ns).filter(|ns| *ns >= WAITS_LONG_NS);
+    let Some(least) = waiting().min() else { return };
+    let count = waiting().count();
+    let who = if count < group.len() { format!("{count} of them waiting") } else { "waiting".to_owned() };
+    let _ = write!(text, ", {who} for at least {}", duration(least));
 }
 
 /// What the group polls, and its stack.

@@ -107,6 +107,10 @@ struct JsonThread<'a> {
     /// Absent if it was not watched.
     #[serde(skip_serializing_if = "Option::is_none")]
     unmoved_seconds: Option<Option<f64>>,
+    /// At least for how long it has waited: it did not run since an earlier `stack` command. Absent if it ran, or nobody
+    /// asked before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_seconds: Option<f64>,
 }
 
 /// Innermost first.
@@ -219,6 +223,7 @@ impl<'a> From<&'a Thread> for JsonThread<'a> {
                 Moved::Not { for_ns } => Some(for_ns as f64 / 1e9),
                 Moved::Ran | Moved::Unknown => None,
             }),
+            waiting_seconds: thread.waiting_ns.map(|ns| ns as f64 / 1e9),
         }
     }
 }

@@ -136,6 +136,7 @@ mod tests {
             frames: functions.iter().rev().map(frame).collect(),
             end: StackEnd::Root,
             moved: None,
+            waiting_ns: None,
             has_unwind_data: false,
         }
     }

@@ -1,5 +1,6 @@
 //! The threads of an answer with names for their frames.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use rgops_protocol::hello::AgentHello;
@@ -94,6 +95,12 @@ impl StackReport {
                     break;
                 }
             }
+        }
+        let waiting = summary.as_ref().and_then(|summary| summary.waiting.value());
+        let waiting: HashMap<u32, u64> =
+            waiting.into_iter().flatten().map(|thread| (thread.tid, thread.for_ns)).collect();
+        for thread in threads.iter_mut().filter(|thread| thread.activity != Activity::Running) {
+            thread.waiting_ns = waiting.get(&thread.tid).copied();
         }
         let left_out = exhausted.map(|reason| (count - threads.len(), reason));
         let modules = symbolizer.module_symbols().cloned().collect();

@@ -1,8 +1,12 @@
 //! The first screen, from synthetic threads.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, SystemCall, ThreadStack};
+use rgops_protocol::PROTOCOL_VERSION;
+use rgops_protocol::reply::stack::{
+    Capture, StackPart, StackSummary, SystemCall, ThreadStack, WaitingThread,
+};
 use rgops_protocol::reply::{End, Known, Module, Stack, StackEnd};
+use rgops_protocol::tail::Tail;
 
 use super::*;
 use crate::budget::{Budget, Exhausted};
@@ -28,6 +32,13 @@ fn thread(tid: u32, name: &str, state: char, call: u32, frames: &[u64]) -> Threa
 }
 
 fn report(threads: Vec<ThreadStack>) -> StackReport {
+    report_with(threads, &[])
+}
+
+/// With the threads that did not run since an earlier dump, and seconds.
+fn report_with(threads: Vec<ThreadStack>, waiting: &[(u32, u64)]) -> StackReport {
+    let waiting =
+        waiting.iter().map(|(tid, seconds)| WaitingThread { tid: *tid, for_ns: seconds * 1_000_000_000 });
     let module = Module {
         path: "/nowhere/x86-64/shop".to_owned(),
         build_id: vec![1],
@@ -43,6 +54,7 @@ fn report(threads: Vec<ThreadStack>) -> StackReport {
         captured: 4,
         vanished: 0,
         current_tasks: None,
+        waiting: Tail::for_reader(PROTOCOL_VERSION, waiting.collect()),
     };
     let parts =
         vec![StackPart::Modules(vec![module]), StackPart::Threads(threads), StackPart::Summary(summary)];
@@ -159,4 +171,28 @@ fn what_was_not_searched_for_holders_is_said() {
     );
     let json = serde_json::to_value(JsonStack::document(&report, Ok(&End::default()))).unwrap();
     assert_eq!(json["holders_not_searched"], serde_json::json!({"threads": 3, "locks": 1}));
+}
+
+#[test]
+fn threads_that_did_not_run_since_an_earlier_command_wait_at_least_so_long() {
+    let threads = || {
+        vec![
+            thread(4711, "shop", 'S', 202, &[0x2000]),
+            thread(4712, "pool-1", 'S', 202, &[0x4001]),
+            thread(4713, "pool-2", 'S', 202, &[0x4001]),
+            thread(4714, "pool-3", 'R', 0, &[0x2345]),
+        ]
+    };
+    let report = report_with(threads(), &[(4711, 59), (4712, 725), (4714, 700), (9999, 700)]);
+    let screen = report.render(&View::default());
+    assert_eq!(screen.matches("waiting").count(), 1, "{screen}");
+    assert!(screen.contains(" 4712 4713, cpu 3s, 1 of them waiting for at least 12m05s\n"), "{screen}");
+    let json = serde_json::to_value(JsonStack::document(&report, Ok(&End::default()))).unwrap();
+    let seconds = |tid: u64| {
+        let threads = json["threads"].as_array().unwrap();
+        threads.iter().find(|thread| thread["tid"] == tid).unwrap()["waiting_seconds"].as_f64()
+    };
+    assert_eq!((seconds(4711), seconds(4713), seconds(4714)), (Some(59.0), None, None));
+    let report = report_with(threads(), &[(4712, 725), (4713, 60)]);
+    assert!(report.render(&View::default()).contains(", waiting for at least 1m00s\n"));
 }

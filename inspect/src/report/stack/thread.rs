@@ -48,6 +48,9 @@ pub struct Thread {
     pub end: StackEnd,
     /// Whether it moved while it was watched; `None` if it was not.
     pub moved: Option<Moved>,
+    /// At least for how long it has waited, in nanoseconds: it did not run since an earlier `stack` command; `None` if it
+    /// ran, or nobody asked before.
+    pub waiting_ns: Option<u64>,
     /// Whether the outermost frame's code has unwind data.
     pub(super) has_unwind_data: bool,
 }
@@ -222,6 +225,7 @@ impl Thread {
             frames,
             end: thread.stack.end,
             moved: None,
+            waiting_ns: None,
             has_unwind_data: false,
         }
     }

@@ -1,5 +1,6 @@
 //! The content of the hostile answers, command by command.
 
+use rgops_protocol::PROTOCOL_VERSION;
 use rgops_protocol::codec::{self, Encode};
 use rgops_protocol::reply::gc::GcReply;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
@@ -8,7 +9,7 @@ use rgops_protocol::reply::pprof_cpu::PprofCpuPart;
 use rgops_protocol::reply::pprof_heap::{HeapBucket, HeapCounters, HeapSnapshot, HeapStack, PprofHeapPart};
 use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::reply::schedtrace::SchedtracePart;
-use rgops_protocol::reply::stack::{StackPart, StackSummary};
+use rgops_protocol::reply::stack::{StackPart, StackSummary, WaitingThread};
 use rgops_protocol::reply::tasks::{CellBytes, TaskCell, TaskThread, TaskVtable, TasksPart, TasksSummary};
 use rgops_protocol::reply::trace::{ThreadPoint, TracePart, TraceThread, TraceTotals};
 use rgops_protocol::reply::words::WordsPart;
@@ -119,6 +120,10 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
                 captured: small,
                 vanished: small,
                 current_tasks: Some(unavailable(text)),
+                waiting: Tail::for_reader(
+                    PROTOCOL_VERSION,
+                    vec![WaitingThread { tid: small, for_ns: number }],
+                ),
             }),
         ]),
         Request::Tasks(_) => parts([
