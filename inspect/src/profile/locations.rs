@@ -4,14 +4,15 @@
 //! They are added while an answer arrives, because their modules may be unloaded later.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rgops_pprof::proto::{Function, Line, Location, Mapping, Profile};
 use rgops_pprof::write::Tables;
-use rgops_protocol::reply::Module;
+use rgops_protocol::reply::{Module, Unavailable};
 
 use super::process::Process;
 use crate::budget::{self, Budget, Exhausted};
-use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
+use crate::symbols::{CodePlace, Detail, Frame, ModuleSymbols, Symbolizer};
 use crate::text::hex;
 
 /// Bytes charged for a location in all tables, including those of the symbolizer and of `top`; for each function at a
@@ -19,6 +20,8 @@ use crate::text::hex;
 const LOCATION_BYTES: u64 = 512;
 const LINE_BYTES: u64 = 256;
 const FUNCTION_BYTES: u64 = 512;
+/// Bytes charged for where a leaf is.
+const LEAF_BYTES: u64 = 96;
 /// Copies of a text: here, in the frames of the symbolizer, in `top`, and in the encoded file.
 const TEXT_COPIES: u64 = 6;
 
@@ -32,6 +35,8 @@ pub(crate) struct Locations {
     mappings: Vec<(Module, u64)>,
     /// By mapping, address, and number of omitted innermost functions.
     ids: HashMap<(u64, u64, usize), u64>,
+    /// Where the leaves of stacks are in their modules, by location; `None` for code of no module.
+    leaves: HashMap<u64, Option<CodePlace>>,
 }
 
 impl Locations {
@@ -47,6 +52,7 @@ impl Locations {
             tables: Tables::new(),
             mappings: Vec::new(),
             ids: HashMap::new(),
+            leaves: HashMap::new(),
         }
     }
 
@@ -84,8 +90,29 @@ impl Locations {
         self.without_innermost(avma, is_return_address, 0)
     }
 
-    /// The same without a number of the innermost inlined functions. The function that was really called is always
-    /// kept.
+    /// The location of the leaf of a stack.
+    ///
+    /// # Errors
+    /// As [`Locations::of`].
+    pub(crate) fn of_leaf(&mut self, avma: u64) -> Result<u64, Exhausted> {
+        let id = self.of(avma, false)?;
+        if !self.leaves.contains_key(&id) {
+            self.budget.charge(LEAF_BYTES)?;
+            self.leaves.insert(id, self.symbolizer.code_place(avma));
+        }
+        Ok(id)
+    }
+
+    /// For each location of a leaf whether it is at a system call, or why that is not known. Code of no module makes
+    /// none.
+    pub(crate) fn leaves_at_system_calls(&self) -> HashMap<u64, Result<bool, Arc<Unavailable>>> {
+        let (ids, places): (Vec<u64>, Vec<CodePlace>) =
+            self.leaves.iter().filter_map(|(id, place)| Some((*id, (*place)?))).unzip();
+        ids.into_iter().zip(self.symbolizer.at_system_calls(&places)).collect()
+    }
+
+    /// [`Locations::of`] without a number of the innermost inlined functions. The function that was really called is
+    /// always kept.
     ///
     /// # Errors
     /// As [`Locations::of`].

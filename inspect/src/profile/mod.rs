@@ -9,10 +9,10 @@ mod process;
 mod symbolize;
 pub mod top;
 
-pub use cpu::CpuProfile;
+pub use cpu::{CpuProfile, KernelTime};
 pub use file::{cpu_file_names, heap_file_names, save, write};
 pub(crate) use locations::Locations;
-pub use own::{OwnCode, own_code};
+pub use own::{OwnCode, OwnFunction, own_code};
 pub(crate) use process::{FRAME_BYTES, STACK_BYTES};
 pub use process::{Incomplete, Process};
 pub use rgops_pprof::write::encode;

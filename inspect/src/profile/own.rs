@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use rgops_pprof::model::value_index;
 use rgops_pprof::proto::{Function, Profile};
 
+use super::KernelTime;
 use crate::budget::{Budget, Exhausted};
 use crate::symbols::{Frame, Origin};
 
@@ -22,27 +23,71 @@ pub struct OwnCode {
     pub total: i64,
     /// Samples without an own function on their stack: threads of a runtime or of a library.
     pub rest: i64,
+    /// The part of `rest` in system calls; `None` if that is not known of all of it.
+    pub rest_kernel: Option<i64>,
     /// Own functions, largest value first.
-    pub functions: Vec<(String, i64)>,
+    pub functions: Vec<OwnFunction>,
     /// Whether only names tell that some of them are own: without source files, a dependency that is not widely used is
     /// taken for own code.
     pub is_by_name: bool,
 }
 
-/// Counts a profile within the budget.
+/// A function of the program, with what it called up to the next own function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OwnFunction {
+    /// Its name.
+    pub name: String,
+    /// The sum of its samples.
+    pub value: i64,
+    /// The part of it in system calls; `None` if that is not known of all of it.
+    pub kernel: Option<i64>,
+}
+
+/// Counts a profile within the budget, and what of it is in system calls.
 ///
 /// # Errors
 /// When memory or time does not suffice.
-pub fn own_code(budget: &Budget, profile: &Profile, sample_type: &str) -> Result<OwnCode, Exhausted> {
+pub fn own_code(
+    budget: &Budget,
+    profile: &Profile,
+    sample_type: &str,
+    kernel: &KernelTime,
+) -> Result<OwnCode, Exhausted> {
     let index = value_index(profile, sample_type);
     let bytes = FUNCTION_BYTES.saturating_mul((profile.function.len() + profile.location.len()) as u64);
     budget.charge(bytes)?;
-    let counted = count(budget, profile, index);
+    let counted = count(budget, profile, index, kernel);
     budget.release(bytes);
     counted
 }
 
-fn count(budget: &Budget, profile: &Profile, index: usize) -> Result<OwnCode, Exhausted> {
+/// A value, and the part of it in system calls.
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    value: i64,
+    kernel: Option<i64>,
+}
+
+impl Default for Sum {
+    fn default() -> Sum {
+        Sum { value: 0, kernel: Some(0) }
+    }
+}
+
+impl Sum {
+    fn add(&mut self, other: Sum) {
+        self.value = self.value.saturating_add(other.value);
+        self.kernel = self.kernel.zip(other.kernel).map(|(one, other)| one.saturating_add(other));
+    }
+}
+
+fn count(
+    budget: &Budget,
+    profile: &Profile,
+    index: usize,
+    kernel: &KernelTime,
+) -> Result<OwnCode, Exhausted> {
     let mut is_own = HashMap::with_capacity(profile.function.len());
     for functions in profile.function.chunks(SAMPLES_AT_A_TIME) {
         budget.check_time()?;
@@ -59,8 +104,8 @@ fn count(budget: &Budget, profile: &Profile, index: usize) -> Result<OwnCode, Ex
             Some((location.id, functions.find(is_own)?))
         })
         .collect();
-    let (mut total, mut rest) = (0_i64, 0_i64);
-    let mut values: HashMap<u64, i64> = HashMap::new();
+    let (mut total, mut rest) = (0_i64, Sum::default());
+    let mut values: HashMap<u64, Sum> = HashMap::new();
     for samples in profile.sample.chunks(SAMPLES_AT_A_TIME) {
         budget.check_time()?;
         for sample in samples {
@@ -71,22 +116,26 @@ fn count(budget: &Budget, profile: &Profile, index: usize) -> Result<OwnCode, Ex
                 Some(function) => values.entry(*function).or_default(),
                 None => &mut rest,
             };
-            *sum = sum.saturating_add(value);
+            let is_kernel = sample.location_id.first().and_then(|leaf| kernel.is_at(*leaf));
+            sum.add(Sum { value, kernel: is_kernel.map(|is_kernel| if is_kernel { value } else { 0 }) });
         }
     }
-    let mut by_name: HashMap<&str, i64> = HashMap::new();
+    let mut by_name: HashMap<&str, Sum> = HashMap::new();
     let mut is_by_name = false;
     for function in &profile.function {
         if let Some(value) = values.get(&function.id) {
             is_by_name |= profile.text(function.filename).is_empty();
-            let sum = by_name.entry(profile.text(function.name)).or_default();
-            *sum = sum.saturating_add(*value);
+            by_name.entry(profile.text(function.name)).or_default().add(*value);
         }
     }
-    let mut functions: Vec<(String, i64)> =
-        by_name.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    functions.sort_by(|(one, a), (other, b)| b.cmp(a).then_with(|| one.cmp(other)));
-    Ok(OwnCode { total, rest, functions, is_by_name })
+    let function = |(name, sum): (&str, Sum)| OwnFunction {
+        name: name.to_owned(),
+        value: sum.value,
+        kernel: sum.kernel,
+    };
+    let mut functions: Vec<OwnFunction> = by_name.into_iter().map(function).collect();
+    functions.sort_by(|one, other| other.value.cmp(&one.value).then_with(|| one.name.cmp(&other.name)));
+    Ok(OwnCode { total, rest: rest.value, rest_kernel: rest.kernel, functions, is_by_name })
 }
 
 fn origin(profile: &Profile, function: &Function) -> Origin {
@@ -150,16 +199,20 @@ mod tests {
             ("tokio::runtime::park", "/root/.cargo/registry/src/index/tokio-1.54.1/src/runtime/park.rs"),
         ];
         let stacks: [(&[u64], i64); 4] = [(&[1, 2, 3, 4], 60), (&[3, 4], 20), (&[4], 15), (&[1, 5], 5)];
-        let found = own_code(&budget::standard(), &profile(&functions, &stacks), "cpu");
+        // What `memcpy` is the leaf of is in the kernel, and it is not known of `main`.
+        let kernel = KernelTime::with_leaves(&[1], &[4]);
+        let found = own_code(&budget::standard(), &profile(&functions, &stacks), "cpu", &kernel);
+        let function = |name: &str, value, kernel| OwnFunction { name: name.to_owned(), value, kernel };
         let expected = OwnCode {
             total: 100,
             rest: 5,
-            functions: vec![("shop::sort".to_owned(), 80), ("shop::main".to_owned(), 15)],
+            rest_kernel: Some(5),
+            functions: vec![function("shop::sort", 80, Some(60)), function("shop::main", 15, None)],
             is_by_name: false,
         };
         assert_eq!(found.ok(), Some(expected));
         let functions = [("rare_library::x", ""), ("shop::main", "")];
-        let found = own_code(&budget::standard(), &profile(&functions, &[(&[1, 2], 1)]), "cpu");
+        let found = own_code(&budget::standard(), &profile(&functions, &[(&[1, 2], 1)]), "cpu", &kernel);
         assert!(found.is_ok_and(|own| own.is_by_name), "it may be a dependency");
     }
 }

@@ -4,15 +4,17 @@
 use std::fmt::Write as _;
 
 use rgops_protocol::hello::AgentHello;
-use rgops_protocol::reply::End;
 use rgops_protocol::reply::pprof_cpu::CpuTotals;
+use rgops_protocol::reply::{End, Known};
 use serde::Serialize;
 
 use super::document::Document;
+use super::known::JsonKnown;
 use super::top::JsonTop;
 use crate::profile::top::Top;
-use crate::profile::{CpuProfile, OwnCode, proto::Profile};
+use crate::profile::{CpuProfile, KernelTime, OwnCode, OwnFunction, proto::Profile};
 use crate::symbols::{ModuleSymbols, file_name};
+use crate::text::known::{sentence, unavailable};
 use crate::text::{counted, duration, escape, shown_name};
 use rgops_pprof::measurement::{label, percentage};
 
@@ -26,7 +28,7 @@ pub struct Reconciliation {
     /// The engine that took the samples; `null` if unknown.
     engine: Option<String>,
     /// CPU time that the samples account for.
-    sampled_ns: u64,
+    pub(crate) sampled_ns: u64,
     /// Number of samples.
     samples: u64,
     /// Sum of their weights; a weight of 1 is one period.
@@ -140,21 +142,43 @@ pub fn own_code(own: &OwnCode, rows: usize) -> String {
     if own.is_by_name {
         text.push_str("(no source files are known: dependencies that are not widely used count as yours)\n");
     }
-    let mut line = |value: i64, what: &str| {
-        let time = label(value, "nanoseconds", "auto");
-        let _ = writeln!(text, "{time:>10} {}  {}", percentage(value, own.total), shown_name(what));
+    let _ = writeln!(text, "{:>10} {:>6} {:>10}", "time", "time%", "kernel");
+    let mut line = |value: i64, kernel: Option<i64>, what: &str| {
+        let time = |ns: i64| label(ns, "nanoseconds", "auto");
+        let kernel = kernel.map_or_else(|| "-".to_owned(), time);
+        let share = percentage(value, own.total);
+        let _ = writeln!(text, "{:>10} {share} {kernel:>10}  {}", time(value), shown_name(what));
     };
-    for (function, value) in &own.functions[..shown] {
-        line(*value, function);
+    for function in &own.functions[..shown] {
+        line(function.value, function.kernel, &function.name);
     }
     let others = &own.functions[shown..];
     if !others.is_empty() {
-        line(others.iter().map(|(_, value)| value).sum(), &format!("{} more functions", others.len()));
+        let what = format!("{} more functions", others.len());
+        let value = others.iter().map(|other| other.value).sum();
+        line(value, others.iter().map(|other| other.kernel).sum(), &what);
     }
     if own.rest != 0 {
-        line(own.rest, "outside of it: threads of the runtime and of libraries");
+        let what = "outside of it: threads of the runtime and of libraries";
+        line(own.rest, own.rest_kernel, what);
     }
     text + "\n"
+}
+
+/// `kernel: 1.86s (38.00%) of the samples in system calls; page faults are not in it`.
+pub fn kernel_line(kernel: &KernelTime, sampled_ns: u64) -> String {
+    let ns = match &kernel.system_calls_ns {
+        Known::Value(ns) => *ns,
+        Known::Unavailable(missing) => return format!("kernel: {}", unavailable(missing)),
+    };
+    let signed = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
+    let share = percentage(signed(ns), signed(sampled_ns));
+    let mut line = format!("kernel: {} ({}) of the samples in system calls", duration(ns), share.trim());
+    if let Some(why) = &kernel.why {
+        let unknown = duration(kernel.unknown_ns);
+        let _ = write!(line, ", unknown of {unknown} ({})", escape(&sentence(why)));
+    }
+    line + "; page faults are not in it"
 }
 
 /// A function of the program.
@@ -165,6 +189,20 @@ struct JsonOwn<'a> {
     function: &'a str,
     /// What it and everything it called used, up to the next own function, in nanoseconds.
     ns: i64,
+    /// The part of it in system calls; `null` if that is not known of all of it.
+    kernel_ns: Option<i64>,
+}
+
+/// CPU time in system calls, by the instructions at the leaves of the stacks. Page faults are not in it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct JsonKernel {
+    /// CPU time of samples in system calls, in nanoseconds.
+    system_calls_ns: JsonKnown<u64>,
+    /// CPU time of samples of which it is not known, in nanoseconds.
+    unknown_ns: u64,
+    /// Why it is not known of them; `null` if it is known of all.
+    unknown_why: Option<String>,
 }
 
 /// The JSON contract `rgops.pprof-cpu/1`.
@@ -182,6 +220,8 @@ pub struct JsonPprofCpu<'a> {
     reconciliation: Reconciliation,
     /// The program's own functions by descending time; `null` if they could not be counted.
     your_code: Option<Vec<JsonOwn<'a>>>,
+    /// CPU time in the kernel.
+    kernel: JsonKernel,
 }
 
 impl<'a> JsonPprofCpu<'a> {
@@ -190,7 +230,7 @@ impl<'a> JsonPprofCpu<'a> {
         hello: &AgentHello,
         file: Option<&'a str>,
         profile: &Profile,
-        (top, own): (&'a Top, Option<&'a OwnCode>),
+        (top, own, kernel): (&'a Top, Option<&'a OwnCode>, &KernelTime),
         reconciliation: Reconciliation,
         end: Result<&End, String>,
     ) -> Document<JsonPprofCpu<'a>> {
@@ -202,9 +242,69 @@ impl<'a> JsonPprofCpu<'a> {
             top: top.into(),
             reconciliation,
             your_code: own.map(|own| {
-                own.functions.iter().map(|(function, ns)| JsonOwn { function, ns: *ns }).collect()
+                let json =
+                    |of: &'a OwnFunction| JsonOwn { function: &of.name, ns: of.value, kernel_ns: of.kernel };
+                own.functions.iter().map(json).collect()
             }),
+            kernel: JsonKernel {
+                system_calls_ns: kernel.system_calls_ns.clone().into(),
+                unknown_ns: kernel.unknown_ns,
+                unknown_why: kernel.why.as_ref().map(sentence),
+            },
         };
         Document::new("rgops.pprof-cpu/1", hello.into(), end, body, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rgops_protocol::reply::Unavailable;
+
+    use super::*;
+
+    #[test]
+    fn kernel_time_is_a_column_and_a_line() {
+        let kernel = KernelTime::with_leaves(&[], &[]);
+        let function = |name: &str, value, kernel| OwnFunction { name: name.to_owned(), value, kernel };
+        let own = OwnCode {
+            total: 4_000_000_000,
+            rest: 0,
+            rest_kernel: Some(0),
+            functions: vec![
+                function("shop::copy", 3_000_000_000, Some(1_500_000_000)),
+                function("shop::sort", 600_000_000, Some(0)),
+                function("shop::main", 400_000_000, Some(20_000_000)),
+            ],
+            is_by_name: false,
+        };
+        let text = own_code(&own, 1);
+        let rows: Vec<&str> = text.lines().skip(1).collect();
+        let expected = [
+            "      time  time%     kernel",
+            "        3s 75.00%      1.50s  shop::copy",
+            "        1s 25.00%       20ms  2 more functions",
+            "",
+        ];
+        assert_eq!(rows, expected);
+        let mut known = kernel;
+        known.system_calls_ns = Known::Value(1_520_000_000);
+        let line = "kernel: 1.52s (38.00%) of the samples in system calls; page faults are not in it";
+        assert_eq!(kernel_line(&known, 4_000_000_000), line);
+    }
+
+    #[test]
+    fn kernel_time_that_is_not_known_is_not_zero() {
+        let why = Unavailable { reason: "shop: its file is not on this host".to_owned(), fix: String::new() };
+        let mut kernel = KernelTime::with_leaves(&[], &[]);
+        kernel.unknown_ns = 1_000_000;
+        kernel.why = Some(why.clone());
+        let line = kernel_line(&kernel, 4_000_000);
+        assert!(line.contains("unknown of 1ms (shop: its file is not on this host)"), "{line}");
+        kernel.system_calls_ns = Known::Unavailable(why);
+        let line = kernel_line(&kernel, 4_000_000);
+        assert_eq!(line, "kernel: unavailable (shop: its file is not on this host)");
+        let functions = vec![OwnFunction { name: "shop::main".to_owned(), value: 1, kernel: None }];
+        let own = OwnCode { total: 1, rest: 0, rest_kernel: Some(0), functions, is_by_name: false };
+        assert!(own_code(&own, 0).contains("          -  shop::main"));
     }
 }

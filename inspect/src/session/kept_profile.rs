@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use crate::budget::Budget;
 use crate::profile::proto::Profile;
 use crate::profile::top::{self, Options, Top};
-use crate::profile::{OwnCode, own_code};
+use crate::profile::{KernelTime, OwnCode, own_code};
 
 /// A profile, and its functions, which are summed up when they are first asked for.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ impl KeptProfile {
     }
 
     /// The program's own functions with what they use and call; `None` when memory or time did not suffice.
-    pub(super) fn own_code(&self) -> Option<&OwnCode> {
-        let count = || own_code(&self.budget, &self.profile, self.options.sample_type).ok();
+    pub(super) fn own_code(&self, kernel: &KernelTime) -> Option<&OwnCode> {
+        let count = || own_code(&self.budget, &self.profile, self.options.sample_type, kernel).ok();
         self.own.get_or_init(count).as_ref()
     }
 

@@ -16,11 +16,11 @@ use super::kept_profile::KeptProfile;
 use super::profile_view::{ProfileView, table};
 use super::progress::Progress;
 use crate::profile;
-use crate::profile::OwnCode;
 use crate::profile::proto::Profile;
 use crate::profile::top::{self, Top};
+use crate::profile::{KernelTime, OwnCode};
 use crate::report::Document;
-use crate::report::pprof_cpu::{JsonPprofCpu, Reconciliation, missing_names, own_code};
+use crate::report::pprof_cpu::{JsonPprofCpu, Reconciliation, kernel_line, missing_names, own_code};
 use crate::report::screen::Screen;
 
 /// What to sample.
@@ -74,6 +74,7 @@ pub struct CpuProfile {
     hello: AgentHello,
     kept: KeptProfile,
     reconciliation: Reconciliation,
+    kernel: KernelTime,
     /// Why functions have no names, as lines.
     nameless: String,
     end: Result<End, SessionError>,
@@ -101,7 +102,12 @@ impl CpuProfile {
     /// The program's own functions with what they use and call; `None` when memory or time did not suffice. Summed up
     /// like [`CpuProfile::top`].
     pub fn own_code(&self) -> Option<&OwnCode> {
-        self.kept.own_code()
+        self.kept.own_code(&self.kernel)
+    }
+
+    /// How much of the CPU time is in system calls.
+    pub fn kernel_time(&self) -> &KernelTime {
+        &self.kernel
     }
 
     /// Writes the profile in the format of `go tool pprof`: gzipped protocol buffers.
@@ -140,12 +146,13 @@ impl Session {
             gathering.end(end);
         }
         let reconciliation = Reconciliation::new(&gathering);
+        let kernel = gathering.kernel_time();
         let nameless = missing_names(gathering.module_symbols());
         let budget = gathering.budget().clone();
         let profile = gathering.build(incomplete.as_ref());
         let top = top::Options { sample_type: "cpu", rows: options.rows, by_cum: options.by_cum };
         let kept = KeptProfile::new(profile, top, budget);
-        Ok(CpuProfile { hello: self.hello().clone(), kept, reconciliation, nameless, end })
+        Ok(CpuProfile { hello: self.hello().clone(), kept, reconciliation, kernel, nameless, end })
     }
 }
 
@@ -159,13 +166,14 @@ impl Answer for CpuProfile {
     fn text(&self, _: &ProfileView) -> Screen {
         let own = self.own_code().map_or_else(String::new, |own| own_code(own, self.kept.rows()));
         let account = self.reconciliation.line();
+        let kernel = kernel_line(&self.kernel, self.reconciliation.sampled_ns);
         let bursts = self.reconciliation.bursts();
-        format!("{own}{}\n{account}\n{bursts}{}", table(self.top()), self.nameless).into()
+        format!("{own}{}\n{account}\n{kernel}\n{bursts}{}", table(self.top()), self.nameless).into()
     }
 
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
         let end = end_of(&self.end);
-        let top = (self.top(), self.own_code());
+        let top = (self.top(), self.own_code(), &self.kernel);
         let reconciliation = self.reconciliation.clone();
         JsonPprofCpu::document(&self.hello, view.saved_in(), self.profile(), top, reconciliation, end)
     }

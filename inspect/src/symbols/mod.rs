@@ -16,12 +16,14 @@ mod remembered;
 mod run_time_code;
 mod source;
 mod symbolizer;
+mod system_calls;
 
 pub use frame::{Frame, Origin, file_name};
 pub use module_symbols::{Detail, ModuleSymbols};
 pub(crate) use names::without_closures;
 pub use origin::own_frame;
 pub(crate) use origin::shown_path;
+pub(crate) use symbolizer::CodePlace;
 pub use symbolizer::Symbolizer;
 
 #[cfg(all(test, target_os = "linux"))]

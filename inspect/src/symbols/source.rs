@@ -15,6 +15,7 @@ use crate::symbols::module_symbols::{Detail, ModuleSymbols};
 use crate::symbols::names;
 use crate::symbols::reasons::{is_rust_file, left_out, short_names};
 use crate::symbols::remembered::Remembered;
+use crate::symbols::system_calls::Code;
 
 /// Maximum length of a symbol without a size: the next symbol bounds it, but code without any symbol may be
 /// between the two.
@@ -39,6 +40,7 @@ pub(super) struct Source {
     ranges: Option<Option<CodeRanges>>,
     /// What earlier commands found; `None` without a cache.
     remembered: Option<Remembered>,
+    code: Code,
 }
 
 /// The result for an address, from debug information or the symbol table.
@@ -86,6 +88,7 @@ impl Source {
             Content::Nothing => Detail::Nothing,
         });
         let (reason, fix) = found.explain(detail);
+        let code = Code::of(&found);
         let symbols = ModuleSymbols {
             module: module.path.clone(),
             file: found.file.as_ref().map(|file| file.path()),
@@ -105,6 +108,7 @@ impl Source {
             tables: None,
             ranges: None,
             remembered: None,
+            code,
         }
     }
 
@@ -129,6 +133,7 @@ impl Source {
             tables: None,
             ranges: None,
             remembered: None,
+            code: Code::Missing,
         };
         let sections = Sections::read(bytes, &debug::WANTED, work.budget()).map_err(Fault::from);
         let debug =
@@ -145,6 +150,10 @@ impl Source {
 
     pub(super) fn symbols(&self) -> &ModuleSymbols {
         &self.symbols
+    }
+
+    pub(super) fn code(&self) -> &Code {
+        &self.code
     }
 
     pub(super) fn was_asked(&self) -> bool {

@@ -6,17 +6,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rgops_dwarf::{Budget, Charge, Work};
-use rgops_protocol::reply::{Module, Stack};
+use rgops_protocol::reply::{Module, Stack, Unavailable};
 
 use crate::budget;
 use crate::cache::Directory;
 use crate::files::Process;
 use crate::symbols::files::Finder;
 use crate::symbols::folded;
-use crate::symbols::frame::{Frame, Origin};
+use crate::symbols::frame::{Frame, Origin, file_name};
 use crate::symbols::module_symbols::ModuleSymbols;
 use crate::symbols::run_time_code::RunTimeCode;
 use crate::symbols::source::Source;
+use crate::symbols::system_calls::{Code, at_system_calls};
+
+/// An address in the code of a module, also after that was unloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct CodePlace {
+    source: usize,
+    svma: u64,
+}
 
 /// Resolves the addresses of one process to names.
 #[derive(Debug)]
@@ -184,6 +192,52 @@ impl Symbolizer {
             called = frames.len().checked_sub(1);
         }
         frames
+    }
+
+    /// Where an address is in a module; `None` for code of no module.
+    pub(crate) fn code_place(&self, avma: u64) -> Option<CodePlace> {
+        let source = self.module_index(avma)?;
+        Some(CodePlace { source, svma: self.sources[source].svma(avma) })
+    }
+
+    /// For each place whether it is at a system call, or why that is not known. Each module's file is read once.
+    pub(crate) fn at_system_calls(&self, places: &[CodePlace]) -> Vec<Result<bool, Arc<Unavailable>>> {
+        let mut found = vec![Ok(false); places.len()];
+        let mut of_source: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (position, place) in places.iter().enumerate() {
+            of_source.entry(place.source).or_default().push(position);
+        }
+        for (source, positions) in of_source {
+            let source = &self.sources[source];
+            let symbols = source.symbols();
+            let unknown = |reason: &str, fix: &str| {
+                let reason = format!("{}: {reason}", file_name(&symbols.module));
+                Arc::new(Unavailable { reason, fix: fix.to_owned() })
+            };
+            let read = match source.code() {
+                Code::OfNoFile => continue,
+                Code::Missing => {
+                    let (mut reason, mut fix) = (&*symbols.reason, &*symbols.fix);
+                    if symbols.file.is_some() || reason.is_empty() {
+                        (reason, fix) = ("no file with its code was found", "");
+                    }
+                    Err(unknown(reason, fix))
+                }
+                Code::File(file) => {
+                    let svmas = positions.iter().map(|position| places[*position].svma).collect();
+                    at_system_calls(file, svmas, &self.budget)
+                        .map_err(|why| unknown(&why.to_string(), why.limit().map_or("", |limit| limit.fix())))
+                }
+            };
+            let absent = unknown("its file does not have this address", "");
+            for (at, position) in positions.into_iter().enumerate() {
+                found[position] = match &read {
+                    Ok(read) => read[at].ok_or_else(|| absent.clone()),
+                    Err(why) => Err(why.clone()),
+                };
+            }
+        }
+        found
     }
 
     /// The module an address is in, as the agent described it.

@@ -13,6 +13,7 @@ mod facts;
 mod futurelock;
 mod gone;
 mod jit;
+mod kernel_time;
 mod leaderless;
 mod local_set;
 mod long_names;

@@ -133,7 +133,10 @@ impl CpuProfile {
             .frames
             .iter()
             .enumerate()
-            .map(|(position, avma)| self.locations.of(*avma, position > 0))
+            .map(|(position, avma)| match position {
+                0 => self.locations.of_leaf(*avma),
+                _ => self.locations.of(*avma, true),
+            })
             .collect::<Result<_, _>>()?;
         let length = stack.len();
         if let Some(sum) = self.weights.get_mut(&(sample.tid, stack.clone())) {

@@ -2,7 +2,9 @@
 
 mod build;
 mod gather;
+mod kernel;
 #[cfg(test)]
 mod tests;
 
 pub use gather::CpuProfile;
+pub use kernel::KernelTime;

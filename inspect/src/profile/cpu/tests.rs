@@ -1,7 +1,7 @@
 //! Profiles from synthetic samples: properties that hold for every program.
 
 use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
-use rgops_protocol::reply::{End, Module, Note, NoteKind, Stack, StackEnd};
+use rgops_protocol::reply::{End, Known, Module, Note, NoteKind, Stack, StackEnd};
 
 use super::CpuProfile;
 use crate::profile::{Incomplete, Process};
@@ -73,6 +73,42 @@ fn equal_stacks_of_a_thread_are_one_sample_and_weights_add_up() {
     assert_eq!(built.text(built.sample[0].label[1].str), "one");
     assert_eq!(built.sample[1].label.len(), 1);
     assert!(built.mapping.iter().all(|mapping| !mapping.has_functions));
+}
+
+#[test]
+fn kernel_time_of_code_without_a_file_is_none_and_that_of_a_missing_file_unavailable() {
+    let mut profile = started();
+    profile.add(PprofCpuPart::Modules(vec![module("[vdso]", 0x1000, 1), module("/no/shop", 0x4000, 2)]));
+    let sampled = |profile: &mut CpuProfile, leaf| {
+        profile.add(PprofCpuPart::Samples(vec![sample(1, 1, &[leaf, 0x4020])]));
+        profile.kernel_time()
+    };
+    assert!(profile.kernel_time().system_calls_ns.value().is_none(), "there are no samples");
+    // The kernel's own code, and code of no module.
+    for leaf in [0x1010, 0x10] {
+        let kernel = sampled(&mut profile, leaf);
+        assert_eq!((kernel.system_calls_ns, kernel.unknown_ns), (Known::Value(0), 0));
+    }
+    let kernel = sampled(&mut profile, 0x4030);
+    assert_eq!((kernel.system_calls_ns, kernel.unknown_ns), (Known::Value(0), 1000));
+    let why = "shop: its file is not on this host";
+    assert_eq!(kernel.why.map(|why| why.reason).as_deref(), Some(why));
+
+    let mut profile = started();
+    profile.add(PprofCpuPart::Modules(vec![module("/no/shop", 0x4000, 2)]));
+    let kernel = sampled(&mut profile, 0x4030);
+    let Known::Unavailable(missing) = kernel.system_calls_ns else { panic!("{kernel:?}") };
+    assert_eq!((&*missing.reason, kernel.unknown_ns), (why, 1000));
+    assert!(missing.fix.contains("--symbols"), "{missing:?}");
+}
+
+#[test]
+fn kernel_time_is_unavailable_where_the_engine_takes_no_samples_in_the_c_library() {
+    let mut profile = CpuProfile::new(Process::default());
+    let engine = "pprof".to_owned();
+    profile.add(PprofCpuPart::Start(CpuStart { unix_ns: 0, period_ns: 1, engine, fallback: String::new() }));
+    profile.add(PprofCpuPart::Samples(vec![sample(1, 1, &[0x10])]));
+    assert!(profile.kernel_time().system_calls_ns.value().is_none());
 }
 
 #[test]

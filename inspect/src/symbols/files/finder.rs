@@ -12,7 +12,7 @@ use rgops_protocol::reply::Module;
 use super::candidate::{Candidate, Places, plain};
 use super::directory::Searched;
 use super::found::Found;
-use super::symbol_file::{Content, SymbolFile, content};
+use super::symbol_file::{Content, SymbolFile, content, has_code};
 use crate::files::{Believed, Checked, Place, Process, within};
 use crate::text::hex;
 
@@ -96,6 +96,9 @@ impl Looking {
                     if let Some((name, checksum)) = link.filter(|(name, _)| !linked.contains(name)) {
                         candidates.extend(self.places.linked_candidates(module, &name, checksum));
                         linked.push(name);
+                    }
+                    if found.code.is_none() && file.has_code {
+                        found.code = Some(file.opened().clone());
                     }
                     if found.file.as_ref().is_none_or(|best| best.content < file.content) {
                         found.file = Some(file);
@@ -197,6 +200,7 @@ impl Looking {
         let supplement = self.supplement(&elf, &file, place.as_ref(), module);
         let found = SymbolFile {
             content: content(&elf),
+            has_code: has_code(&elf),
             place,
             shown: shown.clone(),
             file: Arc::new(file),

@@ -1,14 +1,19 @@
 //! What the search for a module's file found, and why names are missing.
 
+use std::sync::Arc;
+
 use super::symbol_file::SymbolFile;
+use crate::files::Checked;
 use crate::symbols::module_symbols::Detail;
 
 /// A module's best file, and the reasons why others were refused.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) file: Option<SymbolFile>,
+    /// The first file with its code: one with debug information only may be the best for names.
+    pub(crate) code: Option<Arc<Checked>>,
     /// The kernel maps it, without a file: `[vdso]`.
-    pub(super) is_kernels: bool,
+    pub(crate) is_kernels: bool,
     pub(crate) is_executable: bool,
     /// The process does not map it.
     pub(super) is_not_mapped: bool,

@@ -24,6 +24,7 @@ pub(crate) enum Content {
 #[derive(Debug)]
 pub(crate) struct SymbolFile {
     pub(crate) content: Content,
+    pub(super) has_code: bool,
     /// Where it was found; `None` for files opened through `/proc/PID`.
     pub(super) place: Option<Place>,
     pub(super) shown: PathBuf,
@@ -64,6 +65,11 @@ impl SymbolFile {
         let (root, directories) = (self.root.clone(), self.directories.clone());
         SplitFiles::new(Box::new(SplitPlaces { beside, root, directories }), wanted)
     }
+}
+
+/// Whether a file has the code, which one with separate debug information describes only.
+pub(super) fn has_code(elf: &Elf) -> bool {
+    elf.find(".text").is_none_or(|section| section.has_bytes())
 }
 
 /// What a file knows, from its sections.

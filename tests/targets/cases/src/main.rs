@@ -10,6 +10,7 @@ mod daemonize;
 mod emfile;
 mod futurelock;
 mod jit;
+mod kernel_time;
 mod leaderless;
 mod local_set;
 mod long_names;
@@ -35,6 +36,7 @@ const CASES: &[Case] = &[
     ("emfile", emfile::run),
     ("futurelock", futurelock::run),
     ("jit", jit::run),
+    ("kernel-time", kernel_time::run),
     ("leaderless", leaderless::run),
     ("local-set", local_set::run),
     ("long-names", long_names::run),
