@@ -241,6 +241,13 @@ impl Content {
         name
     }
 
+    /// The name of the task of a poll function: that of its future, as the program was written.
+    pub(super) fn name_of_task(&mut self, source: &dyn TypeSource, poll: u64) -> Option<TypeName> {
+        let future = self.polled(source, poll);
+        let described = future.and_then(|future| self.future_name(source, future));
+        described.or_else(|| self.name_of_poll(source, poll))
+    }
+
     /// The future that a poll function polls. `None` if it may be one of several: they have the same layout,
     /// but different names.
     pub(super) fn polled(&mut self, source: &dyn TypeSource, poll: u64) -> Option<TypeId> {

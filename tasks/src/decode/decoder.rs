@@ -104,8 +104,7 @@ impl<'s> Decoder<'s> {
         self.content.begin_walk();
         let future = self.future_type(cell.vtable);
         let poll = self.vtables.get(cell.vtable as usize).map(|vtable| vtable.poll_avma);
-        let described = future.and_then(|future| self.content.future_name(self.source, future.id));
-        let name = described.or_else(|| self.content.name_of_poll(self.source, poll?));
+        let name = poll.and_then(|poll| self.content.name_of_task(self.source, poll));
         if self.exhausted.is_none() {
             self.exhausted = self.content.exhausted();
         }

@@ -27,6 +27,7 @@ mod roles;
 mod round;
 mod search;
 mod set_aside;
+mod task_names;
 mod timers;
 mod value;
 mod waits;
@@ -34,6 +35,7 @@ mod walk;
 
 pub use cell::{bytes_of, state_of};
 pub use decoder::Decoder;
+pub(crate) use task_names::TaskNames;
 
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,12 @@ use rgops_protocol::reply::schedtrace::SchedtraceRuntime;
 use rgops_protocol::reply::tasks::TaskCell;
 use rgops_protocol::reply::{Known, Unavailable};
 
+use crate::decode::TaskNames;
 use crate::schedtrace::busy::{self, Polled};
 use crate::schedtrace::listing::Listing;
 use crate::schedtrace::memory::Memory;
 use crate::schedtrace::workers::{Found, no_thread, workers_of};
-use crate::types::{TypeId, TypeSource};
+use crate::types::TypeSource;
 
 /// Maximum tasks shown of one runtime; the others are counted.
 const MAX_TASKS: usize = 1000;
@@ -64,8 +65,11 @@ pub fn details(
 ) -> Vec<Detail> {
     let found = workers_of(types, memory, runtimes, listing);
     let busy = busy::by_runtime(runtimes, &listing.handles, &listing.tasks, state);
-    let mut names = HashMap::new();
-    let mut name = |vtable: u32| names.entry(vtable).or_insert_with(|| name(types, listing, vtable)).clone();
+    let mut names = TaskNames::new();
+    let mut name = |vtable: u32| {
+        let poll_avma = listing.vtables.get(usize::try_from(vtable).ok()?)?.poll_avma;
+        names.of_poll(types, poll_avma).map(|name| name.to_string())
+    };
     let of = |((runtime, count), busy): ((&SchedtraceRuntime, &usize), _)| {
         detail(runtime, *count, busy, found.as_deref().map_err(Clone::clone), &mut name)
     };
@@ -126,29 +130,6 @@ fn state(word: u64) -> Option<&'static str> {
         word if word & NOTIFIED != 0 => Some("scheduled"),
         _ => None,
     }
-}
-
-/// The readable name of a task's future.
-fn name(types: &dyn TypeSource, listing: &Listing, vtable: u32) -> Option<String> {
-    let poll_avma = listing.vtables.get(usize::try_from(vtable).ok()?)?.poll_avma;
-    match types.task_types(poll_avma).first() {
-        Some(found) => short_name(types, found.future),
-        None => types.future_name(poll_avma).map(|name| name.to_string()),
-    }
-}
-
-/// `shop::checkout` for an `async fn`, `shop::checkout::{async block}` for a block in it, and the name of any
-/// other future; without the compiler's numbers for unnamed items.
-fn short_name(types: &dyn TypeSource, future: TypeId) -> Option<String> {
-    let found = types.get(future).ok()?;
-    let mut words: Vec<&str> =
-        found.namespace.split("::").filter(|word| !word.is_empty() && !word.starts_with('{')).collect();
-    match &*found.name {
-        name if name.starts_with("{async_fn_env") => {}
-        name if name.starts_with("{async_block_env") => words.push("{async block}"),
-        name => words.push(name),
-    }
-    Some(words.join("::"))
 }
 
 impl Detail {
