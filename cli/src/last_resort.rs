@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rgops_inspect::budget::Budget;
-use rgops_inspect::{output, own_use};
+use rgops_inspect::{debuginfod, output, own_use};
 
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -102,6 +102,7 @@ fn end(failure: Failure) -> ! {
         let _ = sender.send(());
     });
     let _ = printed.recv_timeout(MESSAGE_DEADLINE);
+    debuginfod::stop();
     output::remove_unfinished();
     std::process::exit(code);
 }

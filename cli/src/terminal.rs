@@ -3,7 +3,7 @@
 //! Colours appear only on a terminal and never with `NO_COLOR` (anstream decides). If the reader closed the pipe
 //! (`rgops | head`), the output ends silently.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -80,6 +80,14 @@ pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
 pub fn say(text: &str) {
     // If standard error is closed, the line is lost.
     let _ = writeln!(anstream::stderr().lock(), "{}", escape(text));
+}
+
+/// The same where the line of a [`Spinner`] may be shown, which it replaces.
+pub fn say_above(text: &str) {
+    if io::stderr().is_terminal() {
+        let _ = write!(anstream::stderr().lock(), "\r\x1b[K");
+    }
+    say(text);
 }
 
 /// Prints one note to standard error about what the output lacks: `note: …`.
@@ -259,6 +267,8 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
         if std::mem::replace(&mut interrupted, true) {
             give_up();
         }
+        // It is in a process group of its own, so Ctrl-C does not reach it.
+        rgops_inspect::debuginfod::stop();
         // On a separate thread, so that the second Ctrl-C does not wait for it.
         std::thread::spawn(|| {
             if let Some(hook) = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut() {
@@ -269,8 +279,21 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
     .map_err(|error| Failure::new(Exit::Internal, "cannot catch Ctrl-C", error.to_string(), ""))
 }
 
+/// Allows that the servers in `DEBUGINFOD_URLS` are asked for debug information. Ctrl-C ends that.
+///
+/// # Errors
+/// As [`on_interrupt`].
+pub fn allow_debuginfod() -> Result<(), Failure> {
+    match rgops_inspect::debuginfod::enable(say_above) {
+        true => on_interrupt(|| give_up()),
+        false => Ok(()),
+    }
+}
+
 /// Ends the process like Ctrl-C, and removes incomplete files.
 pub fn give_up() -> ! {
+    leave_full_screen();
+    rgops_inspect::debuginfod::stop();
     rgops_inspect::output::remove_unfinished();
     std::process::exit(130);
 }

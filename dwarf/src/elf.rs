@@ -84,6 +84,8 @@ pub struct Segment {
     pub address: u64,
     /// Its length in the file.
     pub file_size: u64,
+    /// Its length in memory.
+    pub memory_size: u64,
 }
 
 impl Segment {
@@ -146,12 +148,14 @@ impl Elf {
                 offset: self.word(bytes, 8),
                 address: self.word(bytes, 16),
                 file_size: self.word(bytes, 32),
+                memory_size: self.word(bytes, 40),
             },
             false => Segment {
                 kind: self.number(bytes, 0, 4),
                 offset: self.word(bytes, 4),
                 address: self.word(bytes, 8),
                 file_size: self.word(bytes, 16),
+                memory_size: self.word(bytes, 20),
             },
         };
         self.segments = table.chunks_exact(size as usize).map(segment).collect();

@@ -134,7 +134,8 @@ impl Answer {
 pub fn rgops(arguments: &[&str]) -> Answer {
     let program = built::release("rgops");
     let begin = Instant::now();
-    let output = program::finished(Command::new(program).args(arguments));
+    // Whoever runs the tests may have it set; then names would come from the network.
+    let output = program::finished(Command::new(program).args(arguments).env_remove("DEBUGINFOD_URLS"));
     Answer {
         took: begin.elapsed(),
         code: output.status.code().expect("rgops is not killed"),

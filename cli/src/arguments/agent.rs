@@ -38,6 +38,19 @@ impl AgentArguments {
     /// # Errors
     /// No such process, no agent, refused, timed out: each with its exit code and a fix.
     pub fn session(&self, symbols: &[PathBuf]) -> Result<Session, Failure> {
+        terminal::allow_debuginfod()?;
+        self.connect(symbols)
+    }
+
+    /// The same for a command without names of functions.
+    ///
+    /// # Errors
+    /// As [`AgentArguments::session`].
+    pub fn session_without_names(&self) -> Result<Session, Failure> {
+        self.connect(&[])
+    }
+
+    fn connect(&self, symbols: &[PathBuf]) -> Result<Session, Failure> {
         let budget = budget::for_process(self.max_memory);
         let options = SessionOptions::default()
             .timeout(self.timeout)

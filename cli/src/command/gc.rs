@@ -32,7 +32,7 @@ impl Gc {
     /// # Errors
     /// If the agent cannot be reached, or refuses.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let gc = self.agent.session(&[])?.gc()?;
+        let gc = self.agent.session_without_names()?.gc()?;
         let exit = print(&gc, &(), self.agent.json)?;
         Ok(if gc.is_possible() { exit } else { Exit::Refused })
     }

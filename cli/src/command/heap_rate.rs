@@ -39,7 +39,7 @@ impl HeapRate {
     /// If the agent cannot be reached, or refuses.
     pub fn run(&self) -> Result<Exit, Failure> {
         let options = HeapRateOptions::default().set_bytes(self.rate);
-        let rate = self.agent.session(&[])?.heap_rate(&options)?;
+        let rate = self.agent.session_without_names()?.heap_rate(&options)?;
         print(&rate, &(), self.agent.json)
     }
 }

@@ -39,7 +39,7 @@ impl Memstats {
     /// # Errors
     /// If the agent cannot be reached.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let memstats = self.agent.session(&[])?.memstats()?;
+        let memstats = self.agent.session_without_names()?.memstats()?;
         print(&memstats, &MemstatsView::default().sources(self.verbose), self.agent.json)
     }
 }

@@ -57,7 +57,8 @@ impl Stats {
     /// # Errors
     /// If the agent cannot be reached.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let stats = self.agent.session(&[])?.stats(&StatsOptions::default().window(self.duration))?;
+        let stats =
+            self.agent.session_without_names()?.stats(&StatsOptions::default().window(self.duration))?;
         print(&stats, &StatsView::default().all(self.all), self.agent.json)
     }
 }

@@ -15,7 +15,8 @@ use crate::terminal;
 /// Arguments of `rgops symbolize`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Files are used only if their build-id is the one in the profile. Nothing is fetched from a network.
+Files are used only if their build-id is the one in the profile. Nothing is fetched from a network,
+unless DEBUGINFOD_URLS is set: then debuginfod-find asks its servers.
 Exit code 6: no address got a name.
 
 Examples:
@@ -47,6 +48,7 @@ impl Symbolize {
         let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let stem = name.trim_end_matches(".gz").trim_end_matches(".pb").to_owned();
         let names = Numbered::new(&stem, std::process::id(), ".symbolized", ".pb.gz");
+        terminal::allow_debuginfod()?;
         let symbolized = profile::symbolize(&self.file, &self.symbols, &budget::standard())
             .map_err(|error| self.failure(&error))?;
         let mut output = Output::open(self.output.as_deref(), self.force, self.json, names)?;

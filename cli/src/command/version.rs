@@ -33,7 +33,7 @@ impl Version {
     /// # Errors
     /// If the agent cannot be reached.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let version = self.agent.session(&[])?.version()?;
+        let version = self.agent.session_without_names()?.version()?;
         print(&version, &VersionView::default().dependencies(self.deps), self.agent.json)
     }
 }

@@ -55,8 +55,7 @@ impl Directory {
         // The XDG specification says to ignore relative paths.
         let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-        let existing = base.ancestors().find(|path| path.exists())?;
-        is_owned(&fs::metadata(existing).ok()?).then(|| Directory::new(base.join("rgops")))
+        is_in_own(&base).then(|| Directory::new(base.join("rgops")))
     }
 
     pub(crate) fn new(directory: PathBuf) -> Directory {
@@ -154,6 +153,12 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// Whether a directory is this user's; of one that does not exist, the one that it would be made in.
+pub(crate) fn is_in_own(directory: &Path) -> bool {
+    let existing = directory.ancestors().find(|path| path.exists());
+    existing.and_then(|path| fs::metadata(path).ok()).is_some_and(|metadata| is_owned(&metadata))
 }
 
 #[cfg(unix)]

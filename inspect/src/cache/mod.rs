@@ -2,4 +2,4 @@
 
 mod directory;
 
-pub(crate) use directory::{Directory, Kind};
+pub(crate) use directory::{Directory, Kind, is_in_own};

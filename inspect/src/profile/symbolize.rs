@@ -4,13 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use rgops_dwarf::elf::Elf;
+use rgops_dwarf::elf::{Elf, Segment};
 use rgops_dwarf::{ReadAt as _, read_range};
 use rgops_pprof::ReadError;
 use rgops_pprof::proto::{Function, Line, Location, Mapping, Profile};
 use rgops_protocol::reply::Module;
 
 use crate::budget::{Budget, Exhausted, MOST_MODULES};
+use crate::debuginfod;
 use crate::files::{Place, within};
 use crate::symbols::files::Finder;
 use crate::symbols::{Frame, ModuleSymbols, Symbolizer, file_name};
@@ -221,20 +222,36 @@ fn module(mapping: &Mapping, path: &str, build_id: &str, finder: &Finder, budget
         bias: mapping.memory_start.wrapping_sub(mapping.file_offset),
         has_unwind_data: true,
     };
-    let opened = finder.find(&module).file.map(|file| file.opened().clone());
+    let found = finder.complete(&module, finder.find(&module), debuginfod::WHOLE);
+    let opened = found.file.map(|file| file.opened().clone());
     let own = budget.clone();
     let elf = opened.and_then(|file| within(budget, move || Elf::read(&*file, &own).ok()).ok().flatten());
-    // The segment that the mapping begins in: a mapping begins at a page.
-    let begins = |segment: &&rgops_dwarf::elf::Segment| {
-        let page = segment.offset & !0xfff;
-        segment.is_loaded()
-            && (page..segment.offset.saturating_add(segment.file_size)).contains(&mapping.file_offset)
-    };
-    if let Some(segment) = elf.as_ref().and_then(|elf| elf.segments.iter().rev().find(begins)) {
-        let svma = segment.address.wrapping_add(mapping.file_offset.wrapping_sub(segment.offset));
+    if let Some(svma) = elf.as_ref().and_then(|elf| begins_at(mapping, elf)) {
         module.bias = mapping.memory_start.wrapping_sub(svma);
     }
     module
+}
+
+/// The first address of a mapping, as stated in the file. A mapping begins and ends at a page.
+fn begins_at(mapping: &Mapping, elf: &Elf) -> Option<u64> {
+    let page = |number: u64| number & !0xfff;
+    let loaded = || elf.segments.iter().filter(|segment| segment.is_loaded());
+    let begins = |segment: &&Segment| {
+        // A file with nothing but debug information has no bytes of most segments, and states other offsets.
+        let end = segment.offset.saturating_add(segment.file_size);
+        segment.file_size > 0 && (page(segment.offset)..end).contains(&mapping.file_offset)
+    };
+    if let Some(segment) = loaded().rev().find(begins) {
+        return Some(segment.address.wrapping_add(mapping.file_offset.wrapping_sub(segment.offset)));
+    }
+    let pages = |segment: &Segment| {
+        let end = segment.address.saturating_add(segment.memory_size).saturating_add(0xfff);
+        page(end).saturating_sub(page(segment.address))
+    };
+    let length = mapping.memory_limit.wrapping_sub(mapping.memory_start);
+    let mut of_length = loaded().filter(|segment| segment.file_size == 0 && pages(segment) == length);
+    let only = of_length.next().filter(|_| of_length.next().is_none());
+    only.map(|segment| page(segment.address))
 }
 
 /// The bytes of hexadecimal digits; none if they are not.
@@ -323,6 +340,16 @@ mod tests {
             ]
         );
         assert!(rgops_pprof::read(&rgops_pprof::write::encode(&found.profile)).is_ok());
+
+        // A file with nothing but debug information, which states other offsets.
+        let debug = kept.join("renamed.debug");
+        std::fs::remove_file(&debug).unwrap();
+        let mut objcopy = std::process::Command::new("objcopy");
+        assert!(objcopy.arg("--only-keep-debug").args([&own, &debug]).status().unwrap().success());
+        let same = symbolize(&saved(&folder, &id), std::slice::from_ref(&kept), &budget).unwrap();
+        let text = |index: i64| &*same.profile.string_table[index as usize];
+        let same: Vec<&str> = same.profile.function.iter().map(|function| text(function.name)).collect();
+        assert_eq!(same, names);
 
         // Another build: nothing is named, and what was looked at is said.
         let found =

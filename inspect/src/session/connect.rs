@@ -9,7 +9,9 @@ use super::error::SessionError;
 use super::options::SessionOptions;
 use crate::budget::Budget;
 use crate::client::{Answer, Client, ClientError, Running, Stopper};
+use crate::debuginfod;
 use crate::processes::{self, Target};
+use crate::symbols::files::Finder;
 
 /// Maximum age of an unused connection: an agent closes it after 5 s without a request.
 const STILL_OPEN: Duration = Duration::from_secs(3);
@@ -173,12 +175,24 @@ impl Found {
     ///
     /// # Errors
     /// [`SessionError::Client`].
-    pub fn connect(self) -> Result<Session, SessionError> {
+    pub fn connect(mut self) -> Result<Session, SessionError> {
+        self.fetch_debug_information();
         let Found { typed, mut target, options, budget, began } = self;
         let client = target.connect(options.timeouts(), &budget)?;
         let hello = client.hello().clone();
         let first = Some(First { client, connected: Instant::now(), budget, began });
         Ok(Session { typed, target, options, hello, stopper: Stopper::default(), first })
+    }
+}
+
+impl Found {
+    /// Where servers with debug information may be asked: does that before the agent's time counts.
+    fn fetch_debug_information(&mut self) {
+        if debuginfod::is_enabled() && self.target.local_pid.is_some() {
+            Finder::new(self.target.local_pid, &self.options.symbols, &self.budget).fetch_program();
+            self.began = Instant::now();
+            end_by(&self.budget, self.began, self.options.whole(Duration::ZERO));
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::debuginfod::Missing;
+
 /// How much is known about a module's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -33,4 +35,15 @@ pub struct ModuleSymbols {
     pub reason: String,
     /// How to get more; empty when nothing helps.
     pub fix: String,
+}
+
+impl ModuleSymbols {
+    /// Adds why the servers of the operator had nothing, and what to do about that.
+    pub(super) fn note(&mut self, missing: &Missing) {
+        let separator = if self.reason.is_empty() { "" } else { "; " };
+        self.reason.push_str(&format!("{separator}{}", missing.reason));
+        if !missing.fix.is_empty() {
+            self.fix.clone_from(&missing.fix);
+        }
+    }
 }

@@ -7,6 +7,7 @@ use rgops_dwarf::{CodeRanges, Exhausted, Fault, Sections, Symbol, SymbolTables, 
 use rgops_protocol::reply::Module;
 
 use crate::cache::Directory;
+use crate::debuginfod;
 use crate::files::within;
 use crate::symbols::debug::{self, DebugInformation, Place};
 use crate::symbols::files::{Content, Finder, Found, SymbolFile};
@@ -63,7 +64,11 @@ impl From<Symbol> for Known {
 
 impl Source {
     pub(super) fn open(module: &Module, finder: &Finder, cache: Option<&Directory>) -> Source {
-        let mut source = Source::with(module, finder.find(module), finder);
+        Source::of_found(module, finder.find(module), finder, cache)
+    }
+
+    fn of_found(module: &Module, found: Found, finder: &Finder, cache: Option<&Directory>) -> Source {
+        let mut source = Source::with(module, found, finder);
         // Parts in other files may change without it.
         let whole = source.file.as_ref().filter(|file| file.supplement().is_none());
         if let Some((file, cache)) = whole.zip(cache) {
@@ -71,6 +76,18 @@ impl Source {
             source.remembered = Remembered::load(cache, &module.build_id, file.opened(), budget);
         }
         source
+    }
+
+    /// Uses debug information from the servers of the operator, if there is none on this host, or says why there is none.
+    pub(super) fn fetch(&mut self, finder: &Finder, cache: Option<&Directory>) {
+        let content = self.file.as_ref().map(|file| file.content);
+        match finder.fetch(&self.module, content, debuginfod::WHILE_ANSWERED) {
+            None => {}
+            Some(Ok(file)) => {
+                *self = Source::of_found(&self.module, Found::of(file), finder, cache);
+            }
+            Some(Err(missing)) => self.symbols.note(&missing),
+        }
     }
 
     /// A module whose files were not searched for.

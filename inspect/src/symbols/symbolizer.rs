@@ -10,6 +10,7 @@ use rgops_protocol::reply::{Module, Stack, Unavailable};
 
 use crate::budget;
 use crate::cache::Directory;
+use crate::debuginfod;
 use crate::files::Process;
 use crate::symbols::files::Finder;
 use crate::symbols::folded;
@@ -44,6 +45,8 @@ pub struct Symbolizer {
     /// Results by source and requested svma.
     found: HashMap<(usize, u64), Arc<[Frame]>>,
     process: Option<Arc<Process>>,
+    /// For modules without debug information, where the operator named servers that may have it.
+    finder: Option<Finder>,
     /// Code of the process that no module has: read for the first such address after each list of modules.
     run_time_code: Option<RunTimeCode>,
     /// Charge of the results.
@@ -89,6 +92,7 @@ impl Symbolizer {
             loaded: BTreeMap::new(),
             found: HashMap::new(),
             process: None,
+            finder: None,
             run_time_code: None,
             charge: Charge::none(budget),
         };
@@ -128,6 +132,7 @@ impl Symbolizer {
             });
             self.loaded.insert(module.start_avma, index);
         }
+        self.finder = Some(finder).filter(|_| debuginfod::is_enabled());
     }
 
     /// The functions at an address, innermost first: the calls inlined there, then the function that was
@@ -146,6 +151,9 @@ impl Symbolizer {
             return Arc::new([self.outside_modules(avma, is_return_address)]);
         };
         let source = &mut self.sources[index];
+        if let Some(finder) = self.finder.as_ref().filter(|_| !source.was_asked()) {
+            source.fetch(finder, self.cache.as_ref());
+        }
         let svma = source.svma(avma);
         let lookup = if is_return_address { svma.wrapping_sub(1) } else { svma };
         if let Some(frames) = self.found.get(&(index, lookup)) {

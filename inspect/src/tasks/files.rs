@@ -8,6 +8,7 @@ use rgops_protocol::reply::Module;
 use rgops_tasks::types::{IndexStore, ModuleFile, ProgramModule, ProgramTypes, ScanProgress};
 
 use crate::budget;
+use crate::debuginfod;
 use crate::files::within;
 use crate::symbols::files::{Content, Finder, SymbolFile};
 use crate::tasks::index_cache::IndexCache;
@@ -50,7 +51,7 @@ pub(super) fn types_with_cache<'a>(
 ) -> ProgramTypes<'a> {
     let finder = Finder::new(files.local_pid, &files.symbol_directories, &files.budget);
     let open = |module: &Module| {
-        let found = finder.find(module);
+        let found = finder.complete(module, finder.find(module), debuginfod::WHILE_ANSWERED);
         let opened = |file| Box::new(OpenedFile { file, module: module.clone() }) as Box<dyn ModuleFile>;
         ProgramModule {
             module: module.clone(),

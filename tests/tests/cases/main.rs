@@ -7,6 +7,7 @@ mod blocked_main;
 mod blocked_thread;
 mod crowd_of_threads;
 mod cut_stacks;
+mod debuginfod;
 mod descriptors;
 mod diagnose;
 mod facts;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use rgops_dwarf::elf::Elf;
 use rgops_dwarf::{Budget, ReadAt, Work};
@@ -13,7 +14,9 @@ use super::candidate::{Candidate, Places, plain};
 use super::directory::Searched;
 use super::found::Found;
 use super::symbol_file::{Content, SymbolFile, content, has_code};
+use crate::debuginfod::{self, Missing};
 use crate::files::{Believed, Checked, Place, Process, within};
+use crate::symbols::frame::file_name;
 use crate::text::hex;
 
 /// A link consists of a file name and a checksum or a build-id.
@@ -64,6 +67,69 @@ impl Finder {
             refused: vec![format!("{}: {why}", module.path)],
             ..Found::default()
         })
+    }
+
+    /// Asks the servers of the operator for the debug information of a module, if all that was found has none; `None`
+    /// if there are no servers, or nobody needs its names.
+    pub(crate) fn fetch(
+        &self,
+        module: &Module,
+        found: Option<Content>,
+        at_most: Duration,
+    ) -> Option<Result<SymbolFile, Missing>> {
+        let name = file_name(plain(&module.path));
+        if !debuginfod::is_enabled() || found == Some(Content::DebugInformation) || is_of_the_system(name) {
+            return None;
+        }
+        // Nothing is asked about what the process does not map.
+        let process = self.process();
+        let is_believed =
+            || self.looking.places.is_executable(module) || process.believes(module) != Believed::NotMapped;
+        if !module.path.starts_with('/') || !is_believed() {
+            return None;
+        }
+        let left = self.budget.deadline().map(|end| end.saturating_duration_since(Instant::now()));
+        let at_most = left.map_or(at_most, |left| at_most.min(left));
+        if at_most.is_zero() {
+            return None;
+        }
+        let path = debuginfod::debug_file(&module.build_id, name, at_most)?;
+        let (looking, wanted) = (self.looking.clone(), module.clone());
+        Some(path.and_then(|path| {
+            let candidate = Candidate::Named(Place::Named(path));
+            let opened = within(&self.budget, move || looking.open(&candidate, &wanted));
+            match opened.map_err(String::from).and_then(|opened| opened) {
+                Ok(Some((file, _))) if file.content == Content::DebugInformation => Ok(file),
+                Ok(_) => Err(Missing::because("the file of debuginfod has no debug information")),
+                Err(why) => Err(Missing::because(format!("of debuginfod: {why}"))),
+            }
+        }))
+    }
+
+    /// Asks for the debug information of the process's program before the agent is asked: while an answer arrives, there
+    /// is less time. Names are found without it, too.
+    pub(crate) fn fetch_program(&self) {
+        let (looking, process) = (self.looking.clone(), self.process().clone());
+        let read = move || {
+            let file = process.open_executable().ok()?;
+            let build_id = Elf::read(&file, &looking.budget).ok()?.build_id(&file, &looking.budget);
+            Some((process.executable()?.to_owned(), build_id))
+        };
+        let Ok(Some((path, build_id))) = within(&self.budget, read) else { return };
+        let (start_avma, end_avma, bias, has_unwind_data) = (0, 0, 0, true);
+        let program = Module { path, build_id, start_avma, end_avma, bias, has_unwind_data };
+        let found = self.find(&program);
+        drop(self.complete(&program, found, debuginfod::WHOLE));
+    }
+
+    /// What was found, with debug information from the servers of the operator if it is the program's and has none.
+    pub(crate) fn complete(&self, module: &Module, mut found: Found, at_most: Duration) -> Found {
+        if found.is_executable
+            && let Some(Ok(file)) = self.fetch(module, found.file.as_ref().map(|file| file.content), at_most)
+        {
+            found.file = Some(file);
+        }
+        found
     }
 }
 
@@ -243,6 +309,23 @@ impl Looking {
             (elf.build_id(&file, &self.budget) == build_id).then_some(file)
         })
     }
+}
+
+/// Whether it is a library of the system that programs of every language use: its exported names are enough.
+fn is_of_the_system(name: &str) -> bool {
+    let names = [
+        "libc.",
+        "libc-",
+        "libm.",
+        "libm-",
+        "libpthread",
+        "libdl.",
+        "librt.",
+        "libgcc_s",
+        "ld-",
+        "libstdc++",
+    ];
+    names.iter().any(|system| name.starts_with(system))
 }
 
 /// The checksum of a whole file, as used by debug links.

@@ -30,6 +30,11 @@ const KEEP: &str = "build it with CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE
      the kept file";
 
 impl Found {
+    /// A file that was not searched for.
+    pub(in crate::symbols) fn of(file: SymbolFile) -> Found {
+        Found { file: Some(file), ..Found::default() }
+    }
+
     /// Why names are incomplete, and how to complete them.
     pub(in crate::symbols) fn explain(&self, detail: Detail) -> (String, String) {
         let profile = "in the program's Cargo.toml, under [profile.release]:";
