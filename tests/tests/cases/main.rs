@@ -8,6 +8,7 @@ mod blocked_thread;
 mod crowd_of_threads;
 mod cut_stacks;
 mod debuginfod;
+mod default_build;
 mod descriptors;
 mod diagnose;
 mod facts;
