@@ -171,6 +171,24 @@ pub fn kinds(how: Kinds) -> PathBuf {
     program
 }
 
+/// The program `cases`, built as small as possible: `opt-level = "z"`, `lto = "fat"`, `panic = "abort"`; the names of its
+/// own functions are in Rust's v0 mangling.
+///
+/// # Panics
+/// When cargo cannot build it.
+pub fn smallest_cases() -> PathBuf {
+    let folder = target_folder().join("odd");
+    once_each(&folder.join("smallest/cases"), || {
+        let mut command = cargo("rustc", &workspace().join("Cargo.toml"), &folder);
+        command.args(["--profile", "panic-abort", "--locked", "-p", "cases", "--bin", "cases"]);
+        for (name, value) in [("OPT_LEVEL", "z"), ("LTO", "fat"), ("CODEGEN_UNITS", "1")] {
+            command.env(format!("CARGO_PROFILE_PANIC_ABORT_{name}"), value);
+        }
+        run(command.args(["--", "-C", "symbol-mangling-version=v0"]));
+        folder.join("panic-abort/cases")
+    })
+}
+
 /// The program `schedules`, built with `--cfg tokio_unstable`.
 ///
 /// # Panics
