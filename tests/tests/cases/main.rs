@@ -23,6 +23,7 @@ mod no_tokio;
 mod peers;
 mod since_when;
 mod slow_leak;
+mod smallest;
 mod stopped;
 mod stripped;
 mod thread_locks;

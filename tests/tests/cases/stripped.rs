@@ -37,6 +37,12 @@ fn the_threads_of_a_runtime_are_told_apart_as_with_names() {
     let (directory, program) = stripped();
     let target = Running::start(&program, &["pools"]);
     let kept = directory.path().join("kept").display().to_string();
+    wait_for_each_kind(&target);
+    assert_eq!(roles(&target, &[]), roles(&target, &["--symbols", &kept]), "as with names");
+}
+
+/// Waits until the threads of `cases pools` are told apart: their roles and what they do.
+pub(crate) fn wait_for_each_kind(target: &Running) {
     let kinds = [
         ("tokio_blocking", "futex wait"),
         ("tokio_blocking", "sleep"),
@@ -45,7 +51,7 @@ fn the_threads_of_a_runtime_are_told_apart_as_with_names() {
     ];
     let deadline = Instant::now() + Duration::from_secs(30);
     let told = loop {
-        let mut told = roles(&target, &[]);
+        let mut told = roles(target, &[]);
         told.dedup();
         let has_all = told.iter().map(|(role, state)| (&**role, &**state)).eq(kinds);
         if has_all || Instant::now() > deadline {
@@ -53,7 +59,6 @@ fn the_threads_of_a_runtime_are_told_apart_as_with_names() {
         }
     };
     assert!(told.iter().map(|(role, state)| (&**role, &**state)).eq(kinds), "{told:?}");
-    assert_eq!(roles(&target, &[]), roles(&target, &["--symbols", &kept]), "as with names");
 }
 
 #[test]
