@@ -140,7 +140,8 @@ impl Agent {
         }
     }
 
-    /// Watches a `LocalSet`, shown under `name` by `rgops tasks`: its tasks are in no runtime's list. Call it
+    /// Watches a `LocalSet`, shown under `name` by `rgops tasks`: its tasks are in no runtime's list. Others are
+    /// listed only if they are found on the stack of their thread. Call it
     /// on the thread of the `LocalSet`. Two tasks that do nothing stay in it until the agent is closed; a
     /// `LocalSet` that is awaited to its end (`local_set.await`) ends only after these two have ended. On
     /// systems where tasks cannot be listed it does nothing.

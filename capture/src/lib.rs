@@ -122,6 +122,8 @@ pub mod system;
 pub mod testing;
 #[cfg(native_engine)]
 mod thread_locals;
+#[cfg(native_engine)]
+pub mod thread_stack;
 #[cfg(any(target_os = "linux", pprof_engine))]
 mod tick;
 #[cfg(native_engine)]

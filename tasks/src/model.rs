@@ -34,10 +34,17 @@ pub struct Tasks {
     pub decode_ns: u64,
 }
 
+impl Tasks {
+    /// Whether the program told the agent about a runtime or `LocalSet`. Others can be found only in part.
+    pub fn has_watched(&self) -> bool {
+        self.runtimes.iter().any(|runtime| runtime.found_on.is_none())
+    }
+}
+
 /// A runtime or `LocalSet`.
 #[derive(Debug, Clone)]
 pub struct Runtime {
-    /// The name it is watched under.
+    /// The name it is watched under, or that the agent gave it.
     pub name: String,
     /// Its kind.
     pub kind: RuntimeKind,
@@ -47,6 +54,8 @@ pub struct Runtime {
     pub alive_tasks: Known<u64>,
     /// How the list was made, or why there is none.
     pub list: Known<TaskList>,
+    /// The thread on whose stack it was found; `None` if it is watched.
+    pub found_on: Option<u32>,
 }
 
 /// What happened to the listed tasks; the numbers add up to `listed`.

@@ -49,7 +49,9 @@ pub(crate) async fn collect(
     let mut vtables = Vtables::default();
     let mut listed = Vec::new();
     let (mut anchors, mut remaining) = (0, MAX_TASKS);
-    for owner in Owner::all(&context.runtimes) {
+    let mut owners = Owner::all(&context.runtimes);
+    owners.extend(Owner::private(&context.runtimes).await);
+    for owner in owners {
         let alive_tasks = alive_tasks(&owner);
         let list = list(&owner, &mut vtables, remaining).await;
         if let Ok(list) = &list {
@@ -65,7 +67,7 @@ pub(crate) async fn collect(
     send_vtables(&vtables, sink).await?;
     for (index, (owner, alive_tasks, list)) in listed.into_iter().enumerate() {
         let index = index as u32;
-        let part = describe(index, &owner, alive_tasks, &list);
+        let part = describe(index, &owner, alive_tasks, &list, sink);
         let name = part.name.clone();
         sink.data(&TasksPart::Runtime(part)).await?;
         if let Ok(list) = list {
@@ -91,7 +93,9 @@ pub(crate) async fn collect(
 fn alive_tasks(owner: &Owner) -> Known<u64> {
     match owner {
         Owner::Runtime(runtime) => Known::Value(runtime.alive_tasks()),
-        Owner::LocalSet(_) => Known::unavailable("Tokio does not count the tasks of a LocalSet", ""),
+        Owner::LocalSet(_) | Owner::Private(_) => {
+            Known::unavailable("Tokio does not count the tasks of a LocalSet", "")
+        }
     }
 }
 
@@ -100,6 +104,7 @@ fn describe(
     owner: &Owner,
     alive_tasks: Known<u64>,
     list: &Result<Listed, Unavailable>,
+    sink: &Sink,
 ) -> TaskRuntime {
     let (name, kind, workers, handle_words) = match owner {
         Owner::Runtime(runtime) => {
@@ -111,6 +116,7 @@ fn describe(
             (&runtime.name, kind, workers, handle::words(&runtime.handle))
         }
         Owner::LocalSet(set) => (&set.name, RuntimeKind::LocalSet, 1, Vec::new()),
+        Owner::Private(set) => (&set.name, RuntimeKind::LocalSet, 1, Vec::new()),
     };
     let list = match list {
         Ok(list) => Known::Value(TaskList {
@@ -120,7 +126,20 @@ fn describe(
         }),
         Err(unavailable) => Known::Unavailable(unavailable.clone()),
     };
-    TaskRuntime { index, name: name.clone(), kind, workers, handle_words, alive_tasks, list }
+    let found_on = match owner {
+        Owner::Private(set) => set.tid,
+        Owner::Runtime(_) | Owner::LocalSet(_) => 0,
+    };
+    TaskRuntime {
+        index,
+        name: name.clone(),
+        kind,
+        workers,
+        handle_words,
+        alive_tasks,
+        list,
+        found_on: sink.tail(found_on),
+    }
 }
 
 fn incomplete(runtime: &str, lists: usize) -> Option<Note> {

@@ -19,6 +19,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 
 use super::layout::{self, Layout, QuietRuntime};
+use super::local_set_layout::LocalSetLayout;
 
 /// Tokio's own limit of lists: `gen_sharded_list_size` in `runtime/task/list.rs`.
 const MAX_SHARDS: usize = 1 << 16;
@@ -68,6 +69,16 @@ pub(crate) struct Start {
     pub(crate) ours: BTreeSet<u64>,
     /// Tasks with this id or a larger one were spawned after the listing started.
     pub(crate) end_id: u64,
+    /// The only header is that of a task of the program, and no anchor.
+    pub(crate) is_at_task: bool,
+}
+
+impl Start {
+    /// In the middle of the only list, at a task of the program.
+    pub(crate) fn at_task(layout: Layout, header: u64, end_id: u64) -> Start {
+        let (headers, ours) = (vec![header], BTreeSet::new());
+        Start { layout, shards: 1, headers, ours, end_id, is_at_task: true }
+    }
 }
 
 /// The layout; calibrates it if it is not known yet.
@@ -139,6 +150,13 @@ impl Anchors {
     pub(crate) async fn start(self: &Arc<Self>, layout: Layout) -> Result<Start, Unavailable> {
         let anchors = self.clone();
         READS.ask(move || anchors.find_in_local_set(layout)).await?
+    }
+
+    /// The address of the shared state of the `LocalSet` that they are in; `None` if it was dropped.
+    pub(super) fn local_set(&self, layout: &LocalSetLayout, memory: &mut Reader) -> Option<u64> {
+        let state = self.lock();
+        let task = state.tasks.iter().find(|task| !task.is_finished())?;
+        layout.shared_of(layout::header_avma(task, memory)?, memory)
     }
 
     fn find_in_local_set(&self, layout: Layout) -> Result<Start, Unavailable> {
@@ -218,11 +236,11 @@ impl Anchors {
     }
 }
 
-fn unavailable(reason: &str) -> Unavailable {
+pub(super) fn unavailable(reason: &str) -> Unavailable {
     Unavailable { reason: reason.to_owned(), fix: String::new() }
 }
 
-fn quiet_runtime() -> Result<QuietRuntime, Unavailable> {
+pub(super) fn quiet_runtime() -> Result<QuietRuntime, Unavailable> {
     QuietRuntime::new()
         .map_err(|error| unavailable(&format!("cannot create the agent's reference runtime: {error}")))
 }
@@ -246,7 +264,7 @@ impl Placed {
 
     fn start(self, end_id: u64) -> Start {
         let (layout, shards) = (self.layout, self.headers.len());
-        Start { layout, shards, headers: self.headers, ours: self.ours, end_id }
+        Start { layout, shards, headers: self.headers, ours: self.ours, end_id, is_at_task: false }
     }
 
     /// Adds an anchor, if its id is at the offset of the layout; returns the id.

@@ -54,7 +54,7 @@ pub(crate) struct Layout {
 
 /// Why the layout is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unknown(&'static str);
+pub(crate) struct Unknown(pub(super) &'static str);
 
 impl fmt::Display for Unknown {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {

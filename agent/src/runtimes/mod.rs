@@ -4,6 +4,10 @@
 pub(crate) mod anchors;
 #[cfg(native_engine)]
 pub(crate) mod layout;
+#[cfg(native_engine)]
+mod local_set_layout;
+#[cfg(native_engine)]
+pub(crate) mod private_sets;
 mod watched;
 
 #[cfg(target_os = "linux")]

@@ -21,6 +21,9 @@ use crate::runtimes::layout::{CELL_ALIGNMENT, Layout, VTABLE};
 /// How often a cursor may go back, plus once more for every fourth task.
 const BACKTRACK_BUDGET: usize = 256;
 
+/// The vtable of the first task, until it was read.
+const UNREAD: u32 = u32::MAX;
+
 /// A walk through one list in one direction.
 #[derive(Debug)]
 pub(super) struct Cursor {
@@ -76,7 +79,7 @@ impl Cursor {
     /// A cursor at the anchor with this header; it has already ended if the list has no anchor.
     pub(super) fn new(shard: usize, header: u64, direction: Direction) -> Cursor {
         let mut path = FoundTasks::default();
-        path.push(Found { header, id: 0, state: 0, vtable: u32::MAX });
+        path.push(Found { header, id: 0, state: 0, vtable: UNREAD });
         let next = if header == 0 { Next::Ended(false) } else { Next::Check };
         Cursor { shard, direction, path, next, trailer: 0, id: 40, wrong_offsets: 0, backtracks: 0 }
     }
@@ -84,6 +87,12 @@ impl Cursor {
     /// Whether it reached the end of the list.
     pub(super) fn is_complete(&self) -> bool {
         self.next == Next::Ended(true)
+    }
+
+    /// Whether the first task of the path is one of the program that counts and was read.
+    pub(super) fn keeps_first(&self, start: &Start) -> bool {
+        let was_read = self.path.iter().next().is_some_and(|first| first.vtable != UNREAD);
+        start.is_at_task && self.direction == Direction::Newer && was_read
     }
 
     /// The header of the task to read next; `None` if the cursor has ended.
@@ -152,7 +161,7 @@ impl Cursor {
         self.wrong_offsets = 0;
         match self.next {
             Next::Visit(_) => self.visit(node, start, vtables),
-            Next::Check => self.check(node),
+            Next::Check => self.check(node, start, vtables),
             Next::Ended(_) => false,
         }
     }
@@ -184,13 +193,13 @@ impl Cursor {
     }
 
     /// Checks the last task of the path, which was read again.
-    fn check(&mut self, node: Option<Node>) -> bool {
+    fn check(&mut self, node: Option<Node>, start: &Start, vtables: &mut Vtables) -> bool {
         let before = self.path.last_but_one();
         let Some(last) = self.path.last_mut() else {
             self.next = Next::Ended(false);
             return false;
         };
-        // The anchor is the first task of the path: only its address is known, and no task leads to it.
+        // Only the address of the first task of the path is known, and no task leads to it.
         let is_linked = node.filter(|node| match before {
             Some(before) => node.back == before.header && node.id == last.id,
             None => node.state & COMPLETE == 0,
@@ -206,6 +215,13 @@ impl Cursor {
         };
         last.state = node.state;
         last.id = node.id;
+        if start.is_at_task && before.is_none() {
+            let Some(vtable) = vtables.keep(node.vtable) else {
+                self.next = Next::Ended(false);
+                return false;
+            };
+            last.vtable = vtable;
+        }
         match node.forward {
             0 if node.state & COMPLETE == 0 => {
                 self.next = Next::Ended(true);

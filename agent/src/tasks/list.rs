@@ -12,6 +12,7 @@ use super::state::{COMPLETE, NOTIFIED, RUNNING};
 use super::vtables::Vtables;
 use super::walk::{Step, Walk};
 use crate::runtimes::anchors::{self, Start};
+use crate::runtimes::private_sets::{self, PrivateSet};
 use crate::runtimes::{Watched, WatchedLocalSet, WatchedRuntimes};
 
 /// Tasks visited before other connections may run: about half a millisecond.
@@ -34,11 +35,20 @@ pub(crate) struct Listed {
     pub(crate) anchors: usize,
 }
 
-/// A watched runtime or `LocalSet`, which owns tasks.
+impl Listed {
+    /// A `LocalSet` without tasks.
+    fn nothing() -> Listed {
+        Listed { tasks: FoundTasks::default(), shards: 1, incomplete: 0, anchors: 0 }
+    }
+}
+
+/// A runtime or `LocalSet`, which owns tasks.
 #[derive(Debug, Clone)]
 pub(crate) enum Owner {
     Runtime(Watched),
     LocalSet(WatchedLocalSet),
+    /// A set that is not watched but was found.
+    Private(PrivateSet),
 }
 
 impl Owner {
@@ -46,6 +56,14 @@ impl Owner {
     pub(crate) fn all(watched: &WatchedRuntimes) -> Vec<Owner> {
         let runtimes = watched.list().into_iter().map(Owner::Runtime);
         runtimes.chain(watched.local_sets().into_iter().map(Owner::LocalSet)).collect()
+    }
+
+    /// The `LocalSet`s that nobody told the agent about, as far as they can be found.
+    pub(crate) async fn private(watched: &WatchedRuntimes) -> Vec<Owner> {
+        let Ok(layout) = anchors::layout().await else { return Vec::new() };
+        let known = watched.local_sets().into_iter().map(|set| set.anchors).collect();
+        let sets = private_sets::find(layout, known).await.unwrap_or_default();
+        sets.into_iter().map(Owner::Private).collect()
     }
 }
 
@@ -62,9 +80,19 @@ pub(crate) async fn list(owner: &Owner, vtables: &mut Vtables, most: usize) -> R
             }
             // Its anchors stay: the agent cannot spawn in a LocalSet from its own threads.
             Owner::LocalSet(set) => (set.anchors.start(layout).await?, None),
+            Owner::Private(set) => match set.start().await? {
+                Some(start) => (start, None),
+                None => return Ok(Listed::nothing()),
+            },
         };
-        let listed = walk(&start, &mut memory, vtables, most).await;
+        let mut listed = walk(&start, &mut memory, vtables, most).await;
         drop(hold);
+        if let Owner::Private(set) = owner
+            && !start.headers.iter().all(|first| set.owns(*first, &mut memory))
+        {
+            // The first task ended before it was read: what was read is another list, or none.
+            listed = Listed { incomplete: 1, ..Listed::nothing() };
+        }
         let incomplete = listed.incomplete;
         if best.as_ref().is_none_or(|best| incomplete < best.incomplete) {
             best = Some(listed);

@@ -12,6 +12,9 @@
 //! cells     the bytes of the tasks' futures, read twice
 //! ```
 //!
+//! The lists of `LocalSet`s that are not watched are walked from a task of the program
+//! ([`crate::runtimes::private_sets`]).
+//!
 //! Only [`crate::runtimes::anchors`] touches the runtime, by `Handle::spawn` and `JoinHandle::abort`. It does so on an
 //! offload thread ([`rgops_capture::offload_thread`]): `spawn` takes a lock of the runtime for an instant, and a
 //! stopped thread may hold it. Everything else reads memory through copies made by the kernel

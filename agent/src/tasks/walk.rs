@@ -114,8 +114,9 @@ impl<'s> Walk<'s> {
         }
         for cursor in self.cursors {
             incomplete[cursor.shard] |= !cursor.is_complete();
-            // The first task of a path is the anchor.
-            for found in cursor.path.iter().skip(1) {
+            // The first task of a path is the anchor, or one of the program that both cursors begin at.
+            let skipped = usize::from(!cursor.keeps_first(self.start));
+            for found in cursor.path.iter().skip(skipped) {
                 if !self.start.ours.contains(&found.id) {
                     all.push(*found);
                 }

@@ -192,6 +192,7 @@ fn sorted(parts: Vec<TasksPart>) -> (Tasks, Vec<TaskVtable>, Vec<TaskCell>) {
                 workers: runtime.workers,
                 alive_tasks: runtime.alive_tasks,
                 list: runtime.list,
+                found_on: runtime.found_on.value().copied().filter(|tid| *tid != 0),
             }),
             TasksPart::Vtables(more) => vtables.extend(more),
             TasksPart::Tasks(more) => cells.extend(more),

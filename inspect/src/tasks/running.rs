@@ -124,6 +124,7 @@ mod tests {
                 workers,
                 alive_tasks: Known::Unavailable(missing()),
                 list: Known::Unavailable(missing()),
+                found_on: None,
             }],
             tasks: (1..).zip(tids).map(|(id, tid)| task(id, *tid)).collect(),
             ..Tasks::default()

@@ -23,6 +23,7 @@ golden!(
         handle_words: vec![1, 0x7f00_0000_1000],
         alive_tasks: Known::Value(1041),
         list: Known::Value(tasks::TaskList { shards: 32, incomplete_shards: 1, listed: 1040 }),
+        found_on: Tail::absent(),
     })
 );
 golden!(
@@ -36,7 +37,13 @@ golden!(
         handle_words: vec![],
         alive_tasks: Known::unavailable("a LocalSet counts none", ""),
         list: Known::unavailable("the runtime is shut down", ""),
-    })
+        found_on: Tail::absent(),
+    }),
+    tail: |part| {
+        if let tasks::TasksPart::Runtime(runtime) = part {
+            runtime.found_on = Tail::for_reader(2, 4713);
+        }
+    },
 );
 golden!(
     tasks_vtables,

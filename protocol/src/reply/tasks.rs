@@ -27,7 +27,7 @@ pub struct TasksRequest {
 pub enum TasksPart {
     /// Loaded modules.
     Modules(Vec<Module>),
-    /// A watched runtime or `LocalSet`.
+    /// A runtime or `LocalSet`.
     Runtime(TaskRuntime),
     /// Vtables, numbered across the whole answer in the order they are sent.
     Vtables(Vec<TaskVtable>),
@@ -45,7 +45,7 @@ pub enum TasksPart {
 pub struct TaskRuntime {
     /// Its number, which [`TaskCell::runtime`] refers to.
     pub index: u32,
-    /// The name it is watched under.
+    /// The name it is watched under, or that the agent gave it.
     pub name: String,
     /// The kind of its scheduler.
     pub kind: RuntimeKind,
@@ -58,6 +58,9 @@ pub struct TaskRuntime {
     pub alive_tasks: Known<u64>,
     /// How complete the list is, or why there is none.
     pub list: Known<TaskList>,
+    /// The thread on whose stack a `LocalSet` was found that is not watched; 0 for a watched runtime or `LocalSet`.
+    #[cfg_attr(test, wincode(skip))]
+    pub found_on: Tail<u32>,
 }
 
 /// The kind of a scheduler.
@@ -168,7 +171,7 @@ parts! {
 
 fields! {
     TaskRuntime {
-        index, name: NAME_CHARACTERS, kind, workers, handle_words, alive_tasks, list,
+        index, name: NAME_CHARACTERS, kind, workers, handle_words, alive_tasks, list, found_on,
     }
     TaskCell { runtime, id, header_avma, vtable, state, bytes }
     TaskThread { stack, current_task_avma }

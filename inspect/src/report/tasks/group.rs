@@ -137,7 +137,8 @@ impl TasksReport {
             rgops_protocol::reply::tasks::RuntimeKind::MultiThread => {
                 format!(", {}", counted(u64::from(runtime.workers), "worker"))
             }
-            _ => String::new(),
+            // Nobody gave it a name.
+            _ => runtime.found_on.map_or(String::new(), |tid| format!(" of {}", self.thread_name(tid))),
         };
         let name = escape(&runtime.name);
         let mut line = format!("runtime {name} ({kind}{workers}): ");
@@ -150,6 +151,13 @@ impl TasksReport {
             }
         }
         line
+    }
+
+    /// `thread 4713 arbiter:0`, or without the name if the thread was not captured.
+    fn thread_name(&self, tid: u32) -> String {
+        let thread = self.threads.iter().find(|thread| thread.tid == tid);
+        let name = thread.map_or(String::new(), |thread| format!(" {}", escape(&thread.name)));
+        format!("thread {tid}{name}")
     }
 
     fn group(&self, text: &mut Screen, group: &[usize], view: &View) {

@@ -49,7 +49,7 @@ impl TasksReport {
             );
         }
         self.incomplete(text);
-        if self.tasks.runtimes.is_empty() {
+        if !self.tasks.has_watched() {
             text.push_str("no Tokio runtime is watched\n");
             fix(
                 text,

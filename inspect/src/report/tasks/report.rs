@@ -158,5 +158,5 @@ impl TasksReport {
 fn runtimes(tasks: &Tasks) -> Option<Runtimes> {
     let threaded = tasks.runtimes.iter().filter(|runtime| runtime.kind == RuntimeKind::MultiThread);
     let workers = threaded.clone().map(|runtime| runtime.workers as usize).sum();
-    (!tasks.runtimes.is_empty()).then(|| Runtimes { count: threaded.count(), workers })
+    tasks.has_watched().then(|| Runtimes { count: threaded.count(), workers })
 }

@@ -1,6 +1,7 @@
-//! Tasks that no list has, because nobody told the agent about their runtime or `LocalSet`: the stacks of the threads
-//! show that there is one. The answer is then incomplete, and its number of tasks is not all of them.
+//! Tasks that no list has, because nobody told the agent about their runtime or `LocalSet`, and the agent did not find it:
+//! the stacks of the threads show that there is one. The answer is then incomplete, and its number of tasks is not all of them.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use rgops_protocol::reply::tasks::RuntimeKind;
@@ -37,15 +38,21 @@ impl TasksReport {
     /// The threads that drive tasks which are in no list.
     fn unlisted(&self) -> Vec<(&Thread, Driver)> {
         let watched = |wanted: fn(RuntimeKind) -> bool| {
-            self.tasks.runtimes.iter().filter(|runtime| wanted(runtime.kind)).count()
+            let watched = self.tasks.runtimes.iter().filter(|runtime| runtime.found_on.is_none());
+            watched.filter(|runtime| wanted(runtime.kind)).count()
         };
         let local_sets = watched(|kind| kind == RuntimeKind::LocalSet);
         let has_runtime = watched(|kind| kind != RuntimeKind::LocalSet) > 0;
-        let threads: Vec<_> =
-            self.threads.iter().filter_map(|thread| Some((thread, driver(thread)?))).collect();
+        // The sets that the agent found on stacks, each on that of its thread.
+        let found: HashSet<u32> = self.tasks.runtimes.iter().filter_map(|runtime| runtime.found_on).collect();
+        let is_found = |thread: &Thread, driver| driver == Driver::LocalSet && found.contains(&thread.tid);
+        let threads: Vec<_> = (self.threads.iter())
+            .filter_map(|thread| Some((thread, driver(thread)?)))
+            .filter(|(thread, driver)| !is_found(thread, *driver))
+            .collect();
         let driving = threads.iter().filter(|(_, driver)| *driver == Driver::LocalSet).count();
         let is_missing = |driver: Driver| match driver {
-            // Which thread drives which set is unknown.
+            // Which thread drives which watched set is unknown.
             Driver::LocalSet => driving > local_sets,
             Driver::Runtime => !has_runtime,
         };

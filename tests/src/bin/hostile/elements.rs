@@ -91,6 +91,7 @@ pub(super) fn runtime(text: Text<'_>) -> TaskRuntime {
         handle_words: vec![1, u64::MAX],
         alive_tasks: missing(text),
         list: Known::Value(TaskList { shards: u32::MAX, incomplete_shards: 1, listed: u32::MAX }),
+        found_on: Tail::for_reader(2, u32::MAX),
     }
 }
 

@@ -69,6 +69,9 @@ struct JsonRuntime<'a> {
     /// Counted by Tokio.
     alive_tasks: JsonKnown<u64>,
     list: JsonKnown<JsonList>,
+    /// The thread on whose stack it was found; absent if the program told the agent about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found_on_thread: Option<u32>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -245,6 +248,7 @@ impl<'a> From<&'a crate::tasks::model::Runtime> for JsonRuntime<'a> {
             workers: runtime.workers,
             alive_tasks: runtime.alive_tasks.clone().into(),
             list: list.into(),
+            found_on_thread: runtime.found_on,
         }
     }
 }

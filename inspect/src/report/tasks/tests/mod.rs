@@ -114,6 +114,7 @@ fn tasks(tasks: Vec<Task>, threads: Vec<TaskThread>) -> Tasks {
             workers: 2,
             alive_tasks: Known::Value(counts.listed),
             list: Known::Value(TaskList { shards: 8, incomplete_shards: 0, listed: counts.listed as u32 }),
+            found_on: None,
         }],
         tasks,
         threads,
