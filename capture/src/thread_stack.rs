@@ -83,3 +83,71 @@ impl StackCopies {
         self.bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word))
     }
 }
+
+#[cfg(all(test, not(rgops_loom)))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::hint::black_box;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::procfs::threads::own_id;
+    use crate::testing::eventually;
+
+    /// Not a constant: it must be on the stack only where it was put.
+    fn planted() -> u64 {
+        u64::from(own_tid()) << 32 | 0x5eed_5eed
+    }
+
+    fn has(stacks: &mut StackCopies, tid: u32, wanted: u64) -> bool {
+        let Some(stack) = stacks.addresses(tid) else { return false };
+        let pieces = stack.clone().step_by(StackCopies::PIECE_BYTES as usize);
+        let words: Vec<u64> =
+            pieces.flat_map(|from| stacks.words(from, stack.end).collect::<Vec<_>>()).collect();
+        assert_eq!(words.len() as u64, (stack.end - stack.start) / 8);
+        words.contains(&wanted)
+    }
+
+    #[test]
+    fn a_word_near_the_root_is_copied_while_the_thread_sleeps() {
+        let (id, has_id) = mpsc::channel();
+        let (end, ends) = mpsc::channel::<()>();
+        let sleeper = thread::spawn(move || {
+            let kept = black_box([planted()]);
+            id.send((own_id().unwrap(), kept[0])).unwrap();
+            let _ = ends.recv();
+            black_box(&kept);
+        });
+        let (tid, word) = has_id.recv().unwrap();
+        let mut stacks = StackCopies::open().unwrap();
+        eventually("it is found", || has(&mut stacks, tid, word));
+        drop(end);
+        sleeper.join().unwrap();
+        assert_eq!(stacks.addresses(u32::MAX / 2), None);
+    }
+
+    #[test]
+    fn a_word_near_the_root_is_copied_while_the_thread_runs() {
+        static STOP: AtomicBool = AtomicBool::new(false);
+        let (id, has_id) = mpsc::channel();
+        let runner = thread::spawn(move || {
+            let kept = black_box([planted()]);
+            id.send((own_id().unwrap(), kept[0])).unwrap();
+            while !STOP.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+            black_box(&kept);
+        });
+        let (tid, word) = has_id.recv().unwrap();
+        let mut stacks = StackCopies::open().unwrap();
+        // Where the C library registers no list, the root of a thread that runs is not known.
+        if stacks.robust_list.is_some() {
+            eventually("it is found", || has(&mut stacks, tid, word));
+        }
+        STOP.store(true, Ordering::Relaxed);
+        runner.join().unwrap();
+    }
+}

@@ -181,3 +181,50 @@ impl Reference {
         Some(Reference { words, headers, list, _set: set, _tasks: tasks })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn calibrated() -> (LocalSetLayout, Reader) {
+        let mut memory = Reader::open().unwrap();
+        let task = Layout::calibrate(&mut memory).unwrap();
+        (LocalSetLayout::calibrate(task, &mut memory).unwrap(), memory)
+    }
+
+    fn shared(set: &LocalSet, layout: &LocalSetLayout, memory: &mut Reader) -> u64 {
+        let context = memory.word(std::ptr::from_ref(set) as u64 + layout.context).unwrap();
+        memory.word(context + layout.shared).unwrap()
+    }
+
+    #[test]
+    fn every_calibration_finds_the_same_layout() {
+        let (first, mut memory) = calibrated();
+        assert_eq!(first.queues.len(), 2, "{first:?}");
+        for _ in 0..10 {
+            assert_eq!(LocalSetLayout::calibrate(first.task, &mut memory), Ok(first.clone()));
+        }
+    }
+
+    #[test]
+    fn the_list_of_a_set_is_read_and_no_other_memory_is_taken_for_one() {
+        let (layout, mut memory) = calibrated();
+        let set = LocalSet::new();
+        let fresh = LocalSetLayout::fresh_list(&mut memory).unwrap();
+        let at = shared(&set, &layout, &mut memory);
+        let empty = layout.list(at, fresh, &mut memory).unwrap();
+        assert_eq!((empty.oldest, empty.id < fresh), (0, true));
+        let task = set.spawn_local(pending::<()>());
+        let header = header_avma(&task, &mut memory).unwrap();
+        assert_eq!(layout.list(at, fresh, &mut memory), Some(List { id: empty.id, oldest: header }));
+        assert_eq!(layout.list(at, empty.id, &mut memory), None, "created later");
+        for other in [0, 8, at - 8, at + 8, header, std::ptr::from_ref(&set) as u64, u64::MAX - 7] {
+            assert_eq!(layout.list(other, fresh, &mut memory), None, "{other:#x}");
+        }
+        // A copy of the bytes is not the set: its tasks say where they belong.
+        let copy = memory.words(at, 32).unwrap();
+        assert_eq!(layout.list(copy.as_ptr() as u64, fresh, &mut memory), None);
+    }
+}

@@ -278,3 +278,57 @@ fn closing_ends_the_anchors_in_a_local_set() {
     // Completes when all its tasks have ended.
     runtime.block_on(set);
 }
+
+#[test]
+fn the_tasks_of_a_local_set_that_is_not_watched_are_listed_while_its_thread_sleeps_and_while_it_runs() {
+    let _turn = turn();
+    rgops_capture::program_threads::begin().unwrap();
+    for is_running in [false, true] {
+        let stop = Arc::new(AtomicBool::new(false));
+        let runtimes = Arc::new(WatchedRuntimes::default());
+        let (send_ids, ids_received) = std::sync::mpsc::channel();
+        let (finish, wait) = tokio::sync::oneshot::channel::<()>();
+        let (threads_runtimes, stops) = (runtimes.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            let [private, watched, empty] = [(); 3].map(|()| tokio::task::LocalSet::new());
+            let spawn = |_| number(private.spawn_local(pending::<()>()).id());
+            let ids: BTreeSet<u64> = (0..100).map(spawn).collect();
+            watched.spawn_local(pending::<()>());
+            threads_runtimes.add_local_set(&watched, "watched");
+            let tid = rgops_capture::procfs::threads::own_id().unwrap();
+            private.block_on(&runtime, async {
+                send_ids.send((tid, ids)).unwrap();
+                while is_running && !stops.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+                wait.await.unwrap();
+            });
+            drop((watched, empty));
+        });
+        let (tid, expected) = ids_received.recv().unwrap();
+        let own = Builder::new_current_thread().enable_time().build().unwrap();
+        // The sets of this thread: other tests have some, too.
+        let listed = || {
+            let mut lists = Vec::new();
+            for owner in own.block_on(Owner::private(&runtimes)) {
+                if let Owner::Private(set) = &owner
+                    && set.tid == tid
+                    && let Ok(listed) = own.block_on(list(&owner, &mut Vtables::default(), MAX_TASKS))
+                    && listed.incomplete == 0
+                {
+                    lists.push(ids(&listed));
+                }
+            }
+            lists.sort_unstable();
+            lists
+        };
+        // Not that of the watched one.
+        let wanted = [BTreeSet::new(), expected];
+        wait_until("both sets are listed", || listed() == wanted);
+        stop.store(true, Ordering::Relaxed);
+        finish.send(()).unwrap();
+        thread.join().unwrap();
+        assert!(listed().is_empty(), "of a thread that has ended");
+    }
+}
