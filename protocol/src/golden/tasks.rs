@@ -24,7 +24,12 @@ golden!(
         alive_tasks: Known::Value(1041),
         list: Known::Value(tasks::TaskList { shards: 32, incomplete_shards: 1, listed: 1040 }),
         found_on: Tail::absent(),
-    })
+    }),
+    tail: |part| {
+        if let tasks::TasksPart::Runtime(runtime) = part {
+            runtime.found_on = Tail::for_reader(2, 4712);
+        }
+    },
 );
 golden!(
     tasks_runtime_unlisted,
