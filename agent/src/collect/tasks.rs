@@ -18,7 +18,7 @@ use tokio::runtime::RuntimeFlavor;
 use super::{Context, Finish, Sink, Stop};
 use crate::tasks::cells::{BYTES_AT_ONCE, Cells, Wanted};
 use crate::tasks::found::{Found, FoundTasks, MAX_TASKS};
-use crate::tasks::list::{Listed, Owner, list};
+use crate::tasks::list::{Gap, Listed, Owner, list};
 use crate::tasks::vtables::Vtables;
 
 /// Maximum tasks, and vtables, in one packet: far below the limit of a packet.
@@ -50,7 +50,8 @@ pub(crate) async fn collect(
     let mut listed = Vec::new();
     let (mut anchors, mut remaining) = (0, MAX_TASKS);
     let mut owners = Owner::all(&context.runtimes);
-    owners.extend(Owner::private(&context.runtimes).await);
+    let (private, not_found) = Owner::private(&context.runtimes).await;
+    owners.extend(private);
     for owner in owners {
         let alive_tasks = alive_tasks(&owner);
         let list = list(&owner, &mut vtables, remaining).await;
@@ -64,6 +65,7 @@ pub(crate) async fn collect(
 
     let threads = Threads::capture(arguments.max_depth, context, sink).await?;
     let mut notes = threads.notes;
+    notes.extend(not_found.map(not_searched));
     send_vtables(&vtables, sink).await?;
     for (index, (owner, alive_tasks, list)) in listed.into_iter().enumerate() {
         let index = index as u32;
@@ -140,6 +142,14 @@ fn describe(
         list,
         found_on: sink.tail(found_on),
     }
+}
+
+fn not_searched(gap: Gap) -> Note {
+    let (kind, why) = match gap {
+        Gap::NoSearch(why) => (NoteKind::Missing, why),
+        Gap::Limit(why) => (NoteKind::Approximate, why.to_owned()),
+    };
+    Note { kind, what: "search of stacks for LocalSets".to_owned(), count: 1, why }
 }
 
 fn incomplete(runtime: &str, lists: usize) -> Option<Note> {

@@ -5,6 +5,11 @@
 //! are. The choice is the same for all sets of one `tokio` crate. So it is calibrated on sets of the agent, whose tasks
 //! are known. Exactly one layout must fit all of them; otherwise no set is ever looked for.
 //!
+//! How large `Shared` is, is not known: more is read, and what follows it on the heap may have the same words, such as a
+//! task with the id of the list. But that is behind the fields: the first word that fits all sets is the field, if no
+//! other field can fit. The head and the tail of the list are next to each other. The id grows from set to set, while
+//! everything that counts the tasks shrinks: each set has fewer than the one before.
+//!
 //! Facts of Tokio that are checked here: a task's header has the id of its list as the fourth word, and the pointer to
 //! `Shared` is the word before the task's id.
 
@@ -26,6 +31,16 @@ const SHARED_WORDS: u64 = 32;
 
 /// More references than anyone has.
 const MAX_COUNT: u64 = 1 << 32;
+
+/// Tasks of the reference sets.
+const TASKS: [usize; 5] = [6, 5, 4, 3, 2];
+
+/// How often other sets are looked at if several paths lead to the shared state: one of them is left by chance in the
+/// padding of a structure.
+const ROUNDS: usize = 4;
+
+/// Queues of a set: its own, and the one for wakers on other threads.
+const QUEUES: usize = 2;
 
 /// The capacity of a queue of a new set (`INITIAL_CAPACITY` in `task/local.rs` of Tokio). It only doubles.
 const QUEUE_CAPACITY: u64 = 64;
@@ -70,18 +85,27 @@ struct Reference {
 impl LocalSetLayout {
     /// Calibrates the layout. Not for a thread that drives a runtime.
     pub(crate) fn calibrate(task: Layout, memory: &mut Reader) -> Result<LocalSetLayout, Unknown> {
-        let references: Option<Vec<Reference>> = (2..7).map(|tasks| Reference::with(tasks, memory)).collect();
-        let references = references.ok_or(Unknown("a LocalSet of the agent cannot be read"))?;
-        let mut layouts = Vec::new();
-        for context in 0..size_of::<LocalSet>() / 8 {
-            for shared in 0..CONTEXT_WORDS {
-                layouts.extend(find(&references, task, context, 8 * shared, memory));
+        let mut layouts: Vec<LocalSetLayout> = Vec::new();
+        // Kept, so that the next round has other memory.
+        let mut kept = Vec::new();
+        for round in 0..ROUNDS {
+            let references: Option<Vec<Reference>> =
+                TASKS.iter().map(|tasks| Reference::with(*tasks, memory)).collect();
+            let references = references.ok_or(Unknown("a LocalSet of the agent cannot be read"))?;
+            let found = all_that_fit(&references, task, memory);
+            if round == 0 {
+                layouts = found;
+            } else {
+                layouts.retain(|layout| found.contains(layout));
+            }
+            kept.push(references);
+            match layouts.as_slice() {
+                [] => return Err(Unknown("the list of a LocalSet was not found")),
+                [only] => return Ok(only.clone()),
+                _ => {}
             }
         }
-        let [layout] = layouts.as_slice() else {
-            return Err(Unknown("the list of a LocalSet was not found"));
-        };
-        Ok(layout.clone())
+        Err(Unknown("several words lead to the list of a LocalSet"))
     }
 
     /// The id of a list that is created now: larger than those of all that exist.
@@ -135,6 +159,13 @@ fn is_queue_capacity(capacity: u64) -> bool {
     capacity.is_multiple_of(QUEUE_CAPACITY) && (capacity / QUEUE_CAPACITY).is_power_of_two()
 }
 
+/// All layouts that explain these sets.
+fn all_that_fit(references: &[Reference], task: Layout, memory: &mut Reader) -> Vec<LocalSetLayout> {
+    let contexts = 0..size_of::<LocalSet>() / 8;
+    let pointers = contexts.flat_map(|context| (0..CONTEXT_WORDS).map(move |shared| (context, 8 * shared)));
+    pointers.filter_map(|(context, shared)| find(references, task, context, shared, memory)).collect()
+}
+
 /// The layout with these two pointers, if it explains all sets.
 fn find(
     references: &[Reference],
@@ -154,16 +185,17 @@ fn find(
         let fits = |word: &usize| read.iter().all(|(reference, _, words)| is(reference, words[*word]));
         (2..SHARED_WORDS as usize).filter(fits).map(|word| 8 * word as u64).collect::<Vec<u64>>()
     };
-    let only = |offsets: Vec<u64>| if let [only] = offsets.as_slice() { Some(*only) } else { None };
-    let layout = LocalSetLayout {
-        task,
-        context: 8 * context as u64,
-        shared,
-        newest: only(all(|set, word| set.headers.last() == Some(&word)))?,
-        oldest: only(all(|set, word| set.headers.first() == Some(&word)))?,
-        id: only(all(|set, word| set.list == word))?,
-        queues: all(|_, word| word == QUEUE_CAPACITY),
-    };
+    let newest = all(|set, word| set.headers.last() == Some(&word));
+    let oldest = all(|set, word| set.headers.first() == Some(&word));
+    // The head and the tail of the list.
+    let pairs = newest.iter().flat_map(|newest| oldest.iter().map(|oldest| (*newest, *oldest)));
+    let (newest, oldest) = pairs
+        .filter(|(newest, oldest)| newest.abs_diff(*oldest) == 8)
+        .min_by_key(|pair| pair.0.max(pair.1))?;
+    let mut queues = all(|_, word| word == QUEUE_CAPACITY);
+    queues.truncate(QUEUES);
+    let id = *all(|set, word| set.list == word).first()?;
+    let layout = LocalSetLayout { task, context: 8 * context as u64, shared, newest, oldest, id, queues };
     let mut owns = |(set, at, _): &(&Reference, u64, Vec<u64>)| {
         set.headers.iter().all(|header| layout.owns(*at, set.list, *header, memory))
     };
@@ -203,8 +235,15 @@ mod tests {
     fn every_calibration_finds_the_same_layout() {
         let (first, mut memory) = calibrated();
         assert_eq!(first.queues.len(), 2, "{first:?}");
-        for _ in 0..10 {
-            assert_eq!(LocalSetLayout::calibrate(first.task, &mut memory), Ok(first.clone()));
+        let mut kept = Vec::new();
+        for round in 0..100 {
+            assert_eq!(LocalSetLayout::calibrate(first.task, &mut memory), Ok(first.clone()), "{round}");
+            // Other heaps: with gaps of the size of a set, with the pointers of tasks and with ids of lists in them.
+            let set = LocalSet::new();
+            let tasks: Vec<JoinHandle<()>> = (0..round % 7).map(|_| set.spawn_local(pending())).collect();
+            let headers: Vec<u64> = tasks.iter().filter_map(|task| header_avma(task, &mut memory)).collect();
+            let ids = vec![round as u64; round % 64];
+            kept.push((round % 3 == 0).then_some((set, tasks, headers, ids)));
         }
     }
 

@@ -62,8 +62,16 @@ pub(crate) struct PrivateSet {
     layout: Arc<LocalSetLayout>,
 }
 
+/// What a search found.
+#[derive(Debug, Default)]
+pub(crate) struct Sets {
+    pub(crate) sets: Vec<PrivateSet>,
+    /// The limit that it came to: there may be more.
+    pub(crate) limit: Option<&'static str>,
+}
+
 /// The sets on the stacks of all threads, without those of `watched`. Fails if nothing could be searched.
-pub(crate) async fn find(layout: Layout, watched: Vec<Arc<Anchors>>) -> Result<Vec<PrivateSet>, Unavailable> {
+pub(crate) async fn find(layout: Layout, watched: Vec<Arc<Anchors>>) -> Result<Sets, Unavailable> {
     SEARCHES.ask(move || Search::new(layout)?.all(&watched)).await?
 }
 
@@ -128,14 +136,15 @@ impl Search {
         Ok(Search { layout, fresh, memory, seen: Seen::default(), ranges, bytes, readable })
     }
 
-    fn all(mut self, watched: &[Arc<Anchors>]) -> Result<Vec<PrivateSet>, Unavailable> {
-        let (began, mut sets) = (Instant::now(), Vec::new());
+    fn all(mut self, watched: &[Arc<Anchors>]) -> Result<Sets, Unavailable> {
+        let (began, mut sets, mut limit) = (Instant::now(), Vec::new(), None);
         let mut stacks = StackCopies::open()?;
         let shared = |anchors: &Arc<Anchors>| anchors.local_set(&self.layout, &mut self.memory);
         let mut known: HashSet<u64> = watched.iter().filter_map(shared).collect();
         let (tids, _) = threads::ids().map_err(|error| unavailable(&format!("/proc/self/task: {error}")))?;
         for tid in tids {
             if began.elapsed() > MAX_SEARCH {
+                limit = Some("not all stacks were searched within 500 ms");
                 break;
             }
             let Ok(stat) = threads::stat(tid) else { continue };
@@ -147,7 +156,11 @@ impl Search {
             for from in stack.clone().step_by(StackCopies::PIECE_BYTES as usize) {
                 let words = stacks.words(from, stack.end).filter(|word| !stack.contains(word));
                 for (shared, list) in self.sets(words) {
-                    if sets.len() == MAX_SETS || !known.insert(shared) {
+                    if !known.insert(shared) {
+                        continue;
+                    }
+                    if sets.len() == MAX_SETS {
+                        limit = Some("at most 256 are listed");
                         continue;
                     }
                     number += 1;
@@ -157,7 +170,7 @@ impl Search {
                 }
             }
         }
-        Ok(sets)
+        Ok(Sets { sets, limit })
     }
 
     /// The sets that these words point at.

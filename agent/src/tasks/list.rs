@@ -58,13 +58,24 @@ impl Owner {
         runtimes.chain(watched.local_sets().into_iter().map(Owner::LocalSet)).collect()
     }
 
-    /// The `LocalSet`s that nobody told the agent about, as far as they can be found.
-    pub(crate) async fn private(watched: &WatchedRuntimes) -> Vec<Owner> {
-        let Ok(layout) = anchors::layout().await else { return Vec::new() };
+    /// The `LocalSet`s that nobody told the agent about, as far as they can be found, and why there may be more.
+    pub(crate) async fn private(watched: &WatchedRuntimes) -> (Vec<Owner>, Option<Gap>) {
+        // Without the layout there are no lists at all, and they say so.
+        let Ok(layout) = anchors::layout().await else { return (Vec::new(), None) };
         let known = watched.local_sets().into_iter().map(|set| set.anchors).collect();
-        let sets = private_sets::find(layout, known).await.unwrap_or_default();
-        sets.into_iter().map(Owner::Private).collect()
+        match private_sets::find(layout, known).await {
+            Ok(found) => (found.sets.into_iter().map(Owner::Private).collect(), found.limit.map(Gap::Limit)),
+            Err(unavailable) => (Vec::new(), Some(Gap::NoSearch(unavailable.reason))),
+        }
     }
+}
+
+/// Why there may be more `LocalSet`s than were found.
+#[derive(Debug)]
+pub(crate) enum Gap {
+    NoSearch(String),
+    /// The search came to its limit.
+    Limit(&'static str),
 }
 
 /// Lists the tasks, at most `most`.

@@ -311,7 +311,7 @@ fn the_tasks_of_a_local_set_that_is_not_watched_are_listed_while_its_thread_slee
         // The sets of this thread: other tests have some, too.
         let listed = || {
             let mut lists = Vec::new();
-            for owner in own.block_on(Owner::private(&runtimes)) {
+            for owner in own.block_on(Owner::private(&runtimes)).0 {
                 if let Owner::Private(set) = &owner
                     && set.tid == tid
                     && let Ok(listed) = own.block_on(list(&owner, &mut Vtables::default(), MAX_TASKS))

@@ -43,14 +43,16 @@ fn are_listed_while_others_come_and_go() {
 }
 
 #[test]
-fn of_threads_with_a_set_each_are_listed_by_thread() {
-    let answer = tasks_of("arbiters", "both sets are listed", |answer| {
-        answer.code == 0 && answer.output.matches("local_set::waits_in_an_arbiter").count() == 2
+fn of_threads_with_a_set_and_a_runtime_each_are_listed_by_thread_and_the_runtimes_are_said_to_be_missing() {
+    let answer = tasks_of("arbiters", "both sets are listed, and both threads sleep", |answer| {
+        answer.output.matches("local_set::waits_in_an_arbiter").count() == 2
+            && answer.output.contains("on runtimes that are not all watched")
     });
     for thread in ["arbiter:0", "arbiter:1"] {
         let line = answer.output.lines().find(|line| line.ends_with(&format!("{thread}): 1 task")));
         assert!(line.is_some_and(|line| line.contains("(local_set of thread ")), "{}", answer.output);
     }
+    assert_eq!(answer.code, 6, "{}", answer.output);
 }
 
 #[test]

@@ -8,11 +8,14 @@ use rgops_protocol::reply::tasks::RuntimeKind;
 
 use super::report::TasksReport;
 use crate::report::screen::Screen;
-use crate::report::stack::Thread;
+use crate::report::stack::{Role, Thread};
 use crate::text::escape;
 
 /// Libraries that run each of their threads in a `LocalSet` of their own, which nobody else can name.
-const WITH_LOCAL_SETS: [&str; 4] = ["actix_rt::", "actix_server::", "ntex_rt::", "tokio_uring::"];
+const WITH_LOCAL_SETS: [&str; 3] = ["actix_rt::", "ntex_rt::", "tokio_uring::"];
+
+/// The same, but not for all of their threads: the one that accepts connections has none.
+const WITH_SOME_LOCAL_SETS: [&str; 1] = ["actix_server::"];
 
 /// Functions of Tokio that drive a `LocalSet`.
 const LOCAL_SET: [&str; 2] = ["tokio::task::local::LocalSet", "tokio::task::local::RunUntil"];
@@ -23,6 +26,9 @@ const RUNTIME: [&str; 3] = [
     "::context::runtime::enter_runtime",
     "::multi_thread::worker::run",
 ];
+
+/// The scheduler of current-thread runtimes.
+const CURRENT_THREAD: [&str; 1] = ["runtime::scheduler::current_thread::"];
 
 /// Maximum threads named.
 const SHOWN: usize = 3;
@@ -59,13 +65,27 @@ impl TasksReport {
         threads.into_iter().filter(|(_, driver)| is_missing(*driver)).collect()
     }
 
+    /// The threads with a `LocalSet` that was found, if there are more current-thread runtimes than watched ones: their
+    /// threads drive one each. Which of them is watched is unknown.
+    fn unlisted_runtimes(&self) -> Vec<&Thread> {
+        let runtimes = || self.tasks.runtimes.iter();
+        let watched = runtimes().filter(|runtime| runtime.kind == RuntimeKind::CurrentThread).count();
+        let driving: Vec<&Thread> = self.threads.iter().filter(|thread| drives_current(thread)).collect();
+        if driving.len() <= watched {
+            return Vec::new();
+        }
+        let has_set = |thread: &&Thread| runtimes().any(|runtime| runtime.found_on == Some(thread.tid));
+        driving.into_iter().filter(has_set).collect()
+    }
+
     /// Whether tasks are missing.
     pub(super) fn lacks_tasks(&self) -> bool {
-        !self.unlisted().is_empty()
+        !self.unlisted().is_empty() || !self.unlisted_runtimes().is_empty()
     }
 
     /// Says which.
     pub(super) fn missing_tasks(&self, text: &mut Screen) {
+        self.missing_of_runtimes(text);
         let unlisted = self.unlisted();
         for (driver, what) in [(Driver::LocalSet, "a LocalSet"), (Driver::Runtime, "a Tokio runtime")] {
             let of: Vec<&Thread> =
@@ -73,14 +93,11 @@ impl TasksReport {
             if of.is_empty() {
                 continue;
             }
-            let named =
-                of.iter().take(SHOWN).map(|thread| format!("{} {}", thread.tid, escape(&thread.name)));
-            let more = if of.len() > SHOWN { " …" } else { "" };
             let (noun, verb) = if of.len() == 1 { ("thread", "drives") } else { ("threads", "drive") };
-            let named = named.collect::<Vec<_>>().join(", ");
+            let named = named(&of);
             let _ = writeln!(
                 text,
-                "incomplete: {noun} {named}{more} {verb} {what} that is not watched; its tasks are missing"
+                "incomplete: {noun} {named} {verb} {what} that is not watched; its tasks are missing"
             );
             let fix = match driver {
                 Driver::LocalSet if of.iter().any(|thread| is_private(thread)) => {
@@ -93,23 +110,61 @@ impl TasksReport {
             let _ = writeln!(text, "  fix: {fix}");
         }
     }
+
+    fn missing_of_runtimes(&self, text: &mut Screen) {
+        let of = self.unlisted_runtimes();
+        if of.is_empty() {
+            return;
+        }
+        let (noun, verb) = if of.len() == 1 { ("thread", "drives") } else { ("threads", "drive") };
+        let _ = writeln!(
+            text,
+            "incomplete: {noun} {} {verb} LocalSets on runtimes that are not all watched; their tokio::spawn tasks may be missing",
+            named(&of)
+        );
+        text.push_str("  fix: on each such thread, pass tokio::runtime::Handle::current() to Agent::watch\n");
+    }
+}
+
+/// `4713 arbiter:0, 4714 arbiter:1`.
+fn named(threads: &[&Thread]) -> String {
+    let name = |thread: &&Thread| format!("{} {}", thread.tid, escape(&thread.name));
+    let names: Vec<String> = threads.iter().take(SHOWN).map(name).collect();
+    let more = if threads.len() > SHOWN { " …" } else { "" };
+    format!("{}{more}", names.join(", "))
 }
 
 fn driver(thread: &Thread) -> Option<Driver> {
-    let has = |parts: &[&str]| names(thread).any(|name| parts.iter().any(|part| name.contains(part)));
     match thread {
-        _ if has(&LOCAL_SET) || is_private(thread) => Some(Driver::LocalSet),
-        _ if has(&RUNTIME) => Some(Driver::Runtime),
+        _ if has(thread, &LOCAL_SET) || is_of(thread, &WITH_LOCAL_SETS) => Some(Driver::LocalSet),
+        _ if has(thread, &RUNTIME) && is_private(thread) => Some(Driver::LocalSet),
+        _ if has(thread, &RUNTIME) => Some(Driver::Runtime),
         _ => None,
+    }
+}
+
+/// Whether it drives a current-thread runtime, also as the main thread.
+fn drives_current(thread: &Thread) -> bool {
+    match thread.role {
+        Role::TokioCurrentThread => true,
+        Role::Main => has(thread, &CURRENT_THREAD),
+        _ => false,
     }
 }
 
 /// Whether a library made the `LocalSet` for itself.
 fn is_private(thread: &Thread) -> bool {
-    names(thread).any(|name| {
-        let name = name.trim_start_matches('<');
-        WITH_LOCAL_SETS.iter().any(|library| name.starts_with(library))
-    })
+    is_of(thread, &WITH_LOCAL_SETS) || is_of(thread, &WITH_SOME_LOCAL_SETS)
+}
+
+/// Whether a function is of one of these libraries.
+fn is_of(thread: &Thread, libraries: &[&str]) -> bool {
+    names(thread)
+        .any(|name| libraries.iter().any(|library| name.trim_start_matches('<').starts_with(library)))
+}
+
+fn has(thread: &Thread, parts: &[&str]) -> bool {
+    names(thread).any(|name| parts.iter().any(|part| name.contains(part)))
 }
 
 fn names(thread: &Thread) -> impl Iterator<Item = &str> {
