@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &[String]) {
     }
     match shape {
         "stack" => on_the_stack(&runtime),
-        "heap" => runtime.block_on(Box::pin(on_the_heap())),
+        "heap" => on_the_heap(&runtime),
         "busy" => {
             std::thread::spawn(|| on_another_thread(keeps_its_thread()));
             runtime.block_on(async { sleep(LONG).await });
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &[String]) {
             runtime.block_on(async { sleep(LONG).await });
         }
         "arbiters" => {
-            ["arbiter:0", "arbiter:1"].map(Arbiter::start);
+            ["arbiter:0", "arbiter:1"].into_iter().for_each(Arbiter::start);
             runtime.block_on(async {
                 println!("ready");
                 sleep(LONG).await;
@@ -71,16 +71,15 @@ fn on_the_stack(runtime: &Runtime) {
     });
 }
 
-/// The set is a part of a future, which is in a box.
-async fn on_the_heap() {
-    let set = LocalSet::new();
-    set.run_until(async {
+/// The set is within a larger box: only the pointer to it is on the stack.
+fn on_the_heap(runtime: &Runtime) {
+    let boxed = Box::new(([0_u64; 64], LocalSet::new()));
+    boxed.1.block_on(runtime, async {
         spawn_all();
         yield_now().await;
         println!("ready");
         sleep(LONG).await;
-    })
-    .await;
+    });
 }
 
 fn on_another_thread(last: impl Future<Output = ()> + 'static) {
