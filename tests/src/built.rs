@@ -47,6 +47,20 @@ pub fn release(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// The program `cases`, built for debugging: not optimised.
+///
+/// # Panics
+/// When cargo cannot build it.
+pub fn debug_cases() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let arguments = ["--locked", "-p", "cases", "--bin", "cases"];
+        build(&workspace().join("Cargo.toml"), &target_folder(), &arguments);
+        target_folder().join("debug/cases")
+    });
+    built.clone()
+}
+
 /// The ways to build the program `odd`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Odd {

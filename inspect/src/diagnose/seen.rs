@@ -1,6 +1,6 @@
 //! What was seen of a program in the window, as plain data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::memstats::MemstatsReply;
@@ -32,6 +32,8 @@ pub struct Seen {
     pub limits: Known<Limits>,
     /// The locks that threads waited for at the end, with their holders as far as they are known.
     pub locks: Vec<LockWait>,
+    /// The locks of parking_lot that threads waited for at the end, by thread, as far as they are known.
+    pub parked_at: HashMap<u32, u64>,
     /// Why no holder of a lock could be looked for; empty otherwise.
     pub holders_missing: String,
     /// The likeliest growing lines; empty if nobody looked because the heap did not grow.
@@ -199,6 +201,7 @@ impl Seen {
             schedulers: Known::unavailable(reason, fix),
             limits: Known::unavailable(reason, fix),
             locks: Vec::new(),
+            parked_at: HashMap::new(),
             holders_missing: String::new(),
             growing: Vec::new(),
         }
@@ -224,7 +227,8 @@ impl Seen {
     /// The threads of the last dump, for a search for the holders of locks.
     pub(crate) fn lock_threads(&self) -> Vec<LockThread<'_>> {
         let last = self.dumps.value().and_then(|dumps| dumps.last());
-        last.into_iter().flat_map(|dump| dump.threads.iter().map(lock_thread)).collect()
+        let threads = last.into_iter().flat_map(|dump| &dump.threads);
+        threads.map(|thread| lock_thread(thread, self.parked_at.get(&thread.tid).copied())).collect()
     }
 
     /// Keeps the locks of the last dump with their holders.
@@ -236,12 +240,13 @@ impl Seen {
     }
 }
 
-fn lock_thread(thread: &SeenThread) -> LockThread<'_> {
+fn lock_thread(thread: &SeenThread, parked_at: Option<u64>) -> LockThread<'_> {
     LockThread {
         tid: thread.tid,
         is_blocked: thread.activity == Activity::Blocked,
         is_running: thread.activity == Activity::Running,
         futex: thread.futex,
+        parked_at,
         cpu_ns: thread.cpu_ns,
         addresses: &thread.addresses,
         frames: &thread.frames,

@@ -122,6 +122,7 @@ mod tests {
             is_blocked: true,
             is_running: false,
             futex: None,
+            parked_at: None,
             cpu_ns: None,
             addresses: &addresses,
             frames: &frames,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rgops_protocol::reply::words::{SearchedStack, ThreadWords};
 
 use super::holder::Holder;
-use super::kind::LockKind;
+use super::kind::{LockKind, is_parked};
 use super::parties::{Lock, LockThread};
 
 /// More candidates are not named.
@@ -51,6 +51,8 @@ pub(super) struct Evidence<'a> {
     /// CPU time when the stacks were captured.
     cpu_ns: HashMap<u32, Option<u64>>,
     running: Vec<u32>,
+    /// Those that wait in parking_lot for what is not known.
+    parked: HashSet<u32>,
     tids: HashSet<u32>,
 }
 
@@ -69,6 +71,7 @@ impl<'a> Evidence<'a> {
         Evidence {
             cpu_ns: threads.iter().map(|thread| (thread.tid, thread.cpu_ns)).collect(),
             running: threads.iter().filter(is_unsearched).map(|thread| thread.tid).collect(),
+            parked: threads.iter().filter(|thread| is_parked_somewhere(thread)).map(|one| one.tid).collect(),
             tids: threads.iter().map(|thread| thread.tid).collect(),
             first,
             last,
@@ -107,23 +110,28 @@ impl<'a> Evidence<'a> {
             let unknown = || Holder::Unknown("its owner is not a thread of the program".to_owned());
             return Some(owner.map_or_else(unknown, Holder::Owner));
         }
-        // A lock of std that nobody has is 0; one of another kind may be anything.
-        let is_free = matches!(lock.kind, LockKind::Mutex | LockKind::RwLockRead | LockKind::RwLockWrite)
-            && word(0) == Some(0);
-        if is_free {
+        let state = word(0);
+        if state.is_some_and(|state| lock.kind.is_free(state)) {
             return None;
         }
-        Some(self.likely(referring))
+        if state.is_some_and(|state| lock.kind.may_be_held_by_waiters(state)) {
+            return Some(Holder::Unknown("a thread that waits for it may have it to read".to_owned()));
+        }
+        Some(self.likely(lock.kind, referring))
     }
 
-    fn likely(&self, referring: &Referring) -> Holder {
+    fn likely(&self, kind: LockKind, referring: &Referring) -> Holder {
         let exact = referring.exact();
         let candidates = match exact.is_empty() {
             false => exact,
             // What has the Arc may have no more than that, so a thread that could not be searched is as likely.
             true => referring.by_arc.iter().chain(&self.running).copied().collect(),
         };
+        let may_wait = |tid: &u32| kind.is_of_parking_lot() && self.parked.contains(tid);
         match candidates.as_slice() {
+            some if !some.is_empty() && some.iter().all(may_wait) => {
+                Holder::Unknown("what has its address may wait for it".to_owned())
+            }
             [one] if !self.running.contains(one) || referring.by_code.contains(one) => Holder::Likely(*one),
             [] => Holder::Unknown("no other thread has its address on its stack".to_owned()),
             many if many.len() <= MOST_NAMED => Holder::OneOf(candidates),
@@ -139,6 +147,11 @@ impl<'a> Evidence<'a> {
     }
 }
 
+/// Whether a thread waits for a lock or a condition variable of parking_lot that is not known.
+fn is_parked_somewhere(thread: &LockThread<'_>) -> bool {
+    thread.parked_at.is_none() && is_parked(thread.frames)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -147,6 +160,7 @@ mod tests {
     use rgops_protocol::reply::words::FoundWord;
 
     use super::*;
+    use crate::symbols::Frame;
 
     const LOCK: u64 = 0x5000;
 
@@ -173,6 +187,7 @@ mod tests {
             is_blocked: true,
             is_running: false,
             futex: None,
+            parked_at: None,
             cpu_ns: Some(7),
             addresses: &[],
             frames: &[],
@@ -232,6 +247,34 @@ mod tests {
         }
         let unknown = Holder::Unknown("no other thread has its address on its stack".to_owned());
         assert_eq!(holder(&first, &last, &lock(&[1], false), &LOCKED), Some(unknown));
+    }
+
+    #[test]
+    fn a_thread_that_may_wait_for_the_lock_of_parking_lot_is_not_its_holder() {
+        let seen = [words(1, 7, &[0]), words(2, 7, &[0])];
+        let frames = ["syscall", "parking_lot::raw_mutex::RawMutex::lock_slow", "shop::reserve"];
+        let frames = frames.map(Frame::named);
+        let lock = Lock { kind: LockKind::ParkingLotMutex, ..lock(&[1], false) };
+        let holder = |parked_at| {
+            let waiter = LockThread { parked_at, frames: &frames, ..thread(2) };
+            let evidence = Evidence::new(&[thread(1), waiter], &seen, &seen);
+            evidence.holder(&lock, &evidence.referring(&lock, [0, 1]), Some(&[3, 0, 0, 0]))
+        };
+        assert_eq!(holder(None), Some(Holder::Unknown("what has its address may wait for it".to_owned())));
+        assert_eq!(holder(Some(LOCK + 8)), Some(Holder::Likely(2)), "it waits for another");
+    }
+
+    #[test]
+    fn a_lock_with_a_writer_between_its_readers_may_be_held_by_those_who_wait() {
+        let seen = [words(1, 7, &[0]), words(2, 7, &[0])];
+        let lock = Lock { kind: LockKind::ParkingLotRwLock, ..lock(&[1], false) };
+        let evidence = Evidence::new(&[thread(1), thread(2)], &seen, &seen);
+        let holder =
+            |state| evidence.holder(&lock, &evidence.referring(&lock, [0, 1]), Some(&[state, 0, 0, 0]));
+        assert_eq!(holder(0x1a), Some(Holder::Likely(2)), "a writer waits for a reader");
+        assert_eq!(holder(0x09), Some(Holder::Likely(2)), "someone waits for a writer");
+        assert!(matches!(holder(0x1b), Some(Holder::Unknown(_))), "both");
+        assert_eq!(holder(0x03), None, "nobody has it");
     }
 
     #[test]

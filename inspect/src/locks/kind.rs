@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::waits::Waiter;
 use crate::symbols::{Frame, Origin};
 
 /// A lock, or what threads wait for in the same way.
@@ -43,14 +44,14 @@ impl LockKind {
         }
     }
 
-    /// The address of the lock whose waiter waits at a futex; `None` if that does not tell: parking_lot waits at an
-    /// address of the thread.
-    pub(super) fn address(self, futex: u64) -> Option<u64> {
+    /// The address of the lock of a waiter; `None` if that is not known.
+    pub(super) fn address(self, waiter: &Waiter<'_>) -> Option<u64> {
         match self {
-            LockKind::ParkingLotMutex | LockKind::ParkingLotRwLock => None,
+            // It waits at an address of the thread.
+            _ if is_parked(waiter.frames) => waiter.parked_at,
             // std/src/sys/sync/rwlock/futex.rs: readers wait at `state`, writers at the word after it.
-            LockKind::RwLockWrite => futex.checked_sub(4),
-            _ => Some(futex),
+            LockKind::RwLockWrite => waiter.futex?.checked_sub(4),
+            _ => waiter.futex,
         }
         .filter(|address| *address != 0)
     }
@@ -79,6 +80,22 @@ impl LockKind {
         }
         None
     }
+}
+
+/// Whether a thread waits as a lock or a condition variable of parking_lot does.
+pub(super) fn is_parked(frames: &[Frame]) -> bool {
+    let machinery = frames.iter().take_while(|frame| is_machinery(frame));
+    machinery.into_iter().any(is_of_parking_lot)
+}
+
+/// Whether a frame belongs to a lock, and not to the program that uses it.
+pub(super) fn is_machinery(frame: &Frame) -> bool {
+    !Origin::of(frame).is_of_program() || is_of_parking_lot(frame)
+}
+
+/// Whether a frame is of parking_lot or of what it is made of.
+fn is_of_parking_lot(frame: &Frame) -> bool {
+    ["parking_lot", "parking_lot_core", "lock_api"].iter().any(|name| frame.is_of(name))
 }
 
 fn is_pthread_lock(name: &str) -> bool {

@@ -5,6 +5,7 @@ mod code;
 mod evidence;
 mod holder;
 mod kind;
+mod parked;
 mod parties;
 mod rings;
 mod search;
@@ -12,6 +13,7 @@ mod waits;
 
 pub use holder::{Holder, Holders, NotSearched};
 pub use kind::LockKind;
+pub(crate) use parked::ParkedSearch;
 pub(crate) use parties::LockThread;
 pub use rings::{ThreadRing, possible_rings, rings};
 pub(crate) use search::Search;

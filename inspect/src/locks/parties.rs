@@ -15,6 +15,8 @@ pub(crate) struct LockThread<'a> {
     pub(crate) is_running: bool,
     /// The address of the futex it waits at.
     pub(crate) futex: Option<u64>,
+    /// The lock of parking_lot that it waits for.
+    pub(crate) parked_at: Option<u64>,
     pub(crate) cpu_ns: Option<u64>,
     /// Addresses, innermost first.
     pub(crate) addresses: &'a [u64],
@@ -25,7 +27,13 @@ pub(crate) struct LockThread<'a> {
 impl<'a> LockThread<'a> {
     /// As one that may wait for a lock.
     pub(crate) fn waiter(&self) -> Waiter<'a> {
-        Waiter { tid: self.tid, futex: self.futex, addresses: self.addresses, frames: self.frames }
+        Waiter {
+            tid: self.tid,
+            futex: self.futex,
+            parked_at: self.parked_at,
+            addresses: self.addresses,
+            frames: self.frames,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use rgops_protocol::request::{MemoryRange, WordsRequest};
 use super::code::{Answers, Code, functions, ranges};
 use super::evidence::Evidence;
 use super::holder::{Holders, NotSearched};
-use super::kind::LockKind;
+use super::kind::{LockKind, is_machinery};
 use super::parties::{Lock, LockThread};
 use super::waits::lock_waits;
 use crate::symbols::{Frame, Origin};
@@ -160,7 +160,7 @@ fn ways(thread: &LockThread<'_>) -> Vec<u64> {
     let mut ways = Vec::new();
     for function in thread.functions() {
         ways.push(function.start);
-        if Origin::of(function.frame).is_of_program() {
+        if !is_machinery(function.frame) {
             break;
         }
     }

@@ -15,6 +15,8 @@ pub struct Waiter<'a> {
     pub tid: u32,
     /// The address of the futex it waits at; `None` if it waits at none, or that is not known.
     pub futex: Option<u64>,
+    /// The address of the lock of parking_lot that it waits for, if that is known: it waits at a futex of its own.
+    pub parked_at: Option<u64>,
     /// The addresses of its stack: threads with the same ones have the same frames. Empty if they are not known.
     pub addresses: &'a [u64],
     /// Its stack, innermost first.
@@ -80,7 +82,7 @@ pub fn lock_waits<'a>(threads: impl IntoIterator<Item = Waiter<'a>>) -> Vec<Lock
             false => known.entry(thread.addresses).or_insert_with(look).clone(),
         };
         let Some((kind, place)) = looked else { continue };
-        let address = thread.futex.and_then(|futex| kind.address(futex));
+        let address = kind.address(&thread);
         // Without an address each place is one for itself.
         let key = (kind, address, address.is_none().then(|| place.clone()));
         let at = *found.entry(key).or_insert_with(|| {
@@ -126,7 +128,8 @@ mod tests {
             (frames(&["syscall", LOCK, "shop::reserve"]), frames(&["syscall", LOCK, "shop::sell"]));
         let queue = frames(&["syscall", "std::sys::sync::condvar::futex::Condvar::wait", "shop::queue"]);
         let busy = frames(&["shop::spin"]);
-        let waiter = |tid, futex, frames| Waiter { tid, futex: Some(futex), addresses: &[], frames };
+        let waiter =
+            |tid, futex, frames| Waiter { tid, futex: Some(futex), parked_at: None, addresses: &[], frames };
         let waits = lock_waits([
             waiter(1, 0x30, &queue),
             waiter(2, 0x10, &reserve),
@@ -153,7 +156,8 @@ mod tests {
         let lock = "parking_lot::raw_mutex::RawMutex::lock_slow";
         let (reserve, sell) =
             (frames(&["syscall", lock, "shop::reserve"]), frames(&["syscall", lock, "shop::sell"]));
-        let waiter = |tid, frames| Waiter { tid, futex: Some(u64::from(tid)), addresses: &[], frames };
+        let waiter =
+            |tid, frames| Waiter { tid, futex: Some(u64::from(tid)), parked_at: None, addresses: &[], frames };
         let waits = lock_waits([waiter(1, &reserve), waiter(2, &sell), waiter(3, &reserve)]);
         let seen: Vec<_> = waits.iter().map(|wait| (wait.address, &*wait.threads)).collect();
         assert_eq!(seen, [(None, &[1, 3][..]), (None, &[2])]);

@@ -246,6 +246,7 @@ impl Looks {
         }
         seen.limits = limits(session.local_pid());
         let budget = session.options().new_budget();
+        seen.parked_at = session.parked_at(&seen.lock_threads(), &budget);
         let holders = session.lock_holders(seen.lock_threads(), &budget);
         seen.set_holders(holders);
         (seen, failed)

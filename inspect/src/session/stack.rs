@@ -128,6 +128,7 @@ impl Session {
         if let Some((first, for_ns)) = &watched {
             report.mark_moved(first, *for_ns);
         }
+        report.parked_at = self.parked_at(&report.lock_threads(), &budget);
         report.holders = self.lock_holders(report.lock_threads(), &budget);
         let few_descriptors = self.local_pid().and_then(processes::few_descriptors);
         Ok(Stack { report, end, few_descriptors })

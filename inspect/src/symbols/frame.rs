@@ -61,6 +61,25 @@ pub enum Origin {
 }
 
 impl Frame {
+    /// Whether it is of this crate, by its name or by the folder of its file.
+    pub(crate) fn is_of(&self, name: &str) -> bool {
+        let by_name = self.path().strip_prefix(name).is_some_and(|rest| rest.starts_with("::"));
+        let is_folder = |folder: &str| {
+            folder.strip_prefix(name).is_some_and(|rest| {
+                rest.is_empty()
+                    || rest
+                        .strip_prefix('-')
+                        .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+            })
+        };
+        by_name || self.file.as_deref().is_some_and(|file| file.split('/').any(is_folder))
+    }
+
+    /// The name of the function without what precedes the path of its type.
+    pub(crate) fn path(&self) -> &str {
+        self.function.as_deref().unwrap_or_default().trim_start_matches(['<', '&'])
+    }
+
     /// The function's name, otherwise `module+0xstart` with the function's first byte (the address itself if
     /// that is unknown), otherwise the bare address.
     pub fn name(&self) -> String {

@@ -20,6 +20,7 @@ mod leaderless;
 mod local_set;
 mod long_names;
 mod no_tokio;
+mod parked_locks;
 mod peers;
 mod since_when;
 mod slow_leak;

@@ -73,13 +73,13 @@ pub(super) fn is_parked(frames: &[Frame]) -> bool {
                 }
             }
             // A feature of Tokio: it parks by its condition variables.
-            Origin::Dependency if is_of(frame, "parking_lot") || is_of(frame, "parking_lot_core") => {
+            Origin::Dependency if frame.is_of("parking_lot") || frame.is_of("parking_lot_core") => {
                 waits_for_lock |= is_lock(frame);
             }
-            Origin::Runtime if is_of(frame, "mio") || is_of(frame, "polling") || is_in(frame, LOOM) => {}
+            Origin::Runtime if frame.is_of("mio") || frame.is_of("polling") || is_in(frame, LOOM) => {}
             Origin::Runtime => {
                 // Pools of threads take their work from a channel of std; Tokio does not.
-                let waits_for_another = waits_for_another && is_of(frame, "tokio");
+                let waits_for_another = waits_for_another && frame.is_of("tokio");
                 return !waits_for_lock
                     && !waits_for_another
                     && is_park(frame)
@@ -107,21 +107,21 @@ fn is_lock(frame: &Frame) -> bool {
 fn is_channel(frame: &Frame) -> bool {
     ["std::sync::mpsc::", "std::sync::mpmc::", "std::sync::barrier::", "std::sync::poison::barrier::"]
         .iter()
-        .any(|module| path(frame).starts_with(module))
+        .any(|module| frame.path().starts_with(module))
 }
 
 /// A function of std in which no runtime waits for work: a sleep, the end of a thread or of a process, files and
 /// sockets.
 fn is_blocking_std(frame: &Frame) -> bool {
     let modules = ["std::fs::", "std::io::", "std::net::", "std::os::", "std::process::"];
-    let path = path(frame);
+    let path = frame.path();
     let is_of_thread = path.starts_with("std::") && path.contains("thread");
     modules.iter().any(|module| path.starts_with(module))
         || (is_of_thread && (method(frame).starts_with("sleep") || method(frame) == "join"))
 }
 
 fn is_park(frame: &Frame) -> bool {
-    if !is_of(frame, "tokio") {
+    if !frame.is_of("tokio") {
         // What waits in another runtime below the frames of the program waits for work.
         return !is_in(frame, LATCH);
     }
@@ -134,7 +134,7 @@ fn is_park(frame: &Frame) -> bool {
 /// Whether the program called what parked the thread to block: `blocking_recv`, or the drop of a runtime.
 fn is_blocking_call(frames: &[Frame]) -> bool {
     let runtime = frames.iter().take_while(|frame| !Origin::of(frame).is_of_program());
-    let mut runtime = runtime.filter(|frame| is_of(frame, "tokio"));
+    let mut runtime = runtime.filter(|frame| frame.is_of("tokio"));
     runtime.any(|frame| method(frame).starts_with("blocking_") || is_in(frame, SHUTDOWN))
 }
 
@@ -146,30 +146,11 @@ fn method(frame: &Frame) -> &str {
     name.rsplit("::").next().unwrap_or(name)
 }
 
-/// Whether a frame is of this crate, by its name or by the folder of its file.
-fn is_of(frame: &Frame, name: &str) -> bool {
-    let by_name = path(frame).strip_prefix(name).is_some_and(|rest| rest.starts_with("::"));
-    let is_folder = |folder: &str| {
-        folder.strip_prefix(name).is_some_and(|rest| {
-            rest.is_empty()
-                || rest
-                    .strip_prefix('-')
-                    .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
-        })
-    };
-    by_name || frame.file.as_deref().is_some_and(|file| file.split('/').any(is_folder))
-}
-
 /// Whether a frame is in this module.
 fn is_in(frame: &Frame, (function, file): Module) -> bool {
     let name = function.split("::").next().unwrap_or(function);
-    path(frame).starts_with(function)
-        || (is_of(frame, name) && frame.file.as_deref().is_some_and(|path| path.ends_with(file)))
-}
-
-/// A function's name without what precedes the path of its type.
-fn path(frame: &Frame) -> &str {
-    frame.function.as_deref().unwrap_or_default().trim_start_matches(['<', '&'])
+    frame.path().starts_with(function)
+        || (frame.is_of(name) && frame.file.as_deref().is_some_and(|path| path.ends_with(file)))
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct StackReport {
     pub left_out: Option<(usize, Exhausted)>,
     /// Who holds the locks that threads wait for, if that was looked for.
     pub holders: Holders,
+    /// The locks of parking_lot that threads wait for, by thread, as far as they are known.
+    pub parked_at: HashMap<u32, u64>,
     /// How long the threads were watched; `None` if they were not.
     pub watched_ns: Option<u64>,
     /// The budget for writing it.
@@ -48,7 +50,8 @@ impl StackReport {
 
     /// The threads of the program, for a search for the holders of locks.
     pub(crate) fn lock_threads(&self) -> Vec<LockThread<'_>> {
-        self.threads.iter().filter(|thread| thread.role != Role::Agent).map(lock_thread).collect()
+        let threads = self.threads.iter().filter(|thread| thread.role != Role::Agent);
+        threads.map(|thread| lock_thread(thread, self.parked_at.get(&thread.tid).copied())).collect()
     }
 
     /// Names all frames in the parts of an answer. For `local_pid` and `symbol_directories` see
@@ -114,6 +117,7 @@ impl StackReport {
             modules,
             left_out,
             holders,
+            parked_at: HashMap::new(),
             watched_ns: None,
             budget,
         }
@@ -121,12 +125,13 @@ impl StackReport {
 }
 
 /// A thread as the search for the holders of locks needs it.
-fn lock_thread(thread: &Thread) -> LockThread<'_> {
+fn lock_thread(thread: &Thread, parked_at: Option<u64>) -> LockThread<'_> {
     LockThread {
         tid: thread.tid,
         is_blocked: thread.activity == Activity::Blocked,
         is_running: thread.activity == Activity::Running,
         futex: thread.futex,
+        parked_at,
         cpu_ns: thread.cpu_ns.value().copied(),
         addresses: &thread.addresses,
         frames: &thread.frames,

@@ -14,6 +14,7 @@ mod kernel_time;
 mod leaderless;
 mod local_set;
 mod long_names;
+mod parked_locks;
 mod pool;
 mod pools;
 mod since_when;
@@ -40,6 +41,7 @@ const CASES: &[Case] = &[
     ("leaderless", leaderless::run),
     ("local-set", local_set::run),
     ("long-names", long_names::run),
+    ("parked-locks", parked_locks::run),
     ("pool", pool::run),
     ("pools", pools::run),
     ("since-when", since_when::run),
