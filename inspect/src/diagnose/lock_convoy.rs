@@ -59,7 +59,7 @@ pub(super) fn look(seen: &Seen) -> Look {
             "who holds the locks is not told here: a thread that is slow, or these threads each other (a deadlock)"
         }
         false if holders.iter().all(|one| one.does.starts_with("holds")) => "",
-        false => "locks of std do not say who holds them: the holder is the thread that refers to the lock",
+        false => "these locks do not say who holds them: the holder is the thread that refers to the lock",
     };
     let finding = Finding::new(Kind::LockConvoy, what, evidence)
         .concerning(places.iter().map(|(place, threads)| concerned(place.clone(), threads)).chain(holders))

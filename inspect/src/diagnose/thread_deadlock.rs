@@ -58,9 +58,9 @@ fn finding(seen: &Seen, ring: &ThreadRing) -> Finding {
     match ring.is_certain {
         true => finding,
         false if ring.others.is_empty() => finding
-            .but("locks of std do not say who holds them: a thread that is not seen may hold one of these"),
+            .but("these locks do not say who holds them: a thread that is not seen may hold one of these"),
         false => finding.but(format!(
-            "locks of std do not say who holds them: {} {} to one of these, too, and may hold it",
+            "these locks do not say who holds them: {} {} to one of these, too, and may hold it",
             threads_text(&ring.others),
             if ring.others.len() == 1 { "refers" } else { "refer" }
         )),

@@ -156,8 +156,13 @@ mod tests {
         let lock = "parking_lot::raw_mutex::RawMutex::lock_slow";
         let (reserve, sell) =
             (frames(&["syscall", lock, "shop::reserve"]), frames(&["syscall", lock, "shop::sell"]));
-        let waiter =
-            |tid, frames| Waiter { tid, futex: Some(u64::from(tid)), parked_at: None, addresses: &[], frames };
+        let waiter = |tid, frames| Waiter {
+            tid,
+            futex: Some(u64::from(tid)),
+            parked_at: None,
+            addresses: &[],
+            frames,
+        };
         let waits = lock_waits([waiter(1, &reserve), waiter(2, &sell), waiter(3, &reserve)]);
         let seen: Vec<_> = waits.iter().map(|wait| (wait.address, &*wait.threads)).collect();
         assert_eq!(seen, [(None, &[1, 3][..]), (None, &[2])]);
