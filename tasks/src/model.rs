@@ -1,5 +1,6 @@
 //! A program's decoded tasks. Reports, filters and graphs read only this.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rgops_protocol::reply::tasks::{RuntimeKind, TaskList, TaskThread};
@@ -16,6 +17,9 @@ pub struct Tasks {
     pub threads: Vec<TaskThread>,
     /// Loaded objects, to name the threads' frames.
     pub modules: Vec<Module>,
+    /// The futures of threads that wait in `block_on`, by thread id: each as a task that is in no runtime and has no id,
+    /// or why it is not known.
+    pub block_on: HashMap<u32, Result<Task, Arc<str>>>,
     /// How many tasks were decoded, and what happened to the others.
     pub counts: Counts,
     /// Whether more tasks seem to run than threads can poll: they are of different moments.

@@ -1,5 +1,6 @@
 //! `tasks`: every Tokio task, its current `await`, and who waits for whom.
 
+use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use crate::processes;
 use crate::report::Document;
 use crate::report::screen::Screen;
 use crate::report::stack::Thread;
-use crate::report::tasks::{Filter, JsonTasks, TasksReport, View};
-use crate::tasks::fetch::{self, Fetched, Step, fetch};
+use crate::report::tasks::{Filter, JsonTasks, Named, TasksReport, View};
+use crate::tasks::fetch::{self, Fetched, Step, fetch_with};
 use crate::tasks::graph::WaitGraph;
 use crate::tasks::model::Task;
 
@@ -141,12 +142,21 @@ impl Session {
             watch: options.watch,
         };
         let mut reconnect = || self.connect_again(&budget);
-        let fetched = fetch(client, &mut reconnect, &files, &mut |step| progress(step.into()))?;
-        let Fetched { hello, tasks, end, watched } = fetched;
-        progress(Progress::Naming);
-        let captured = tasks.threads.len();
-        let mut report =
-            TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
+        let progress = RefCell::new(progress);
+        let mut step = |step: Step| progress.borrow_mut()(step.into());
+        let (mut captured, mut named) = (0, None);
+        let mut blocked = |tasks: &mut crate::tasks::model::Tasks| {
+            progress.borrow_mut()(Progress::Naming);
+            captured = tasks.threads.len();
+            let of = Named::of(&budget, self.hello(), files.local_pid, &files.symbol_directories, tasks);
+            named.insert(of).blocked()
+        };
+        let fetched = fetch_with(client, &mut reconnect, &files, &mut blocked, &mut step)?;
+        let Fetched { hello, mut tasks, end, watched } = fetched;
+        let named = named.unwrap_or_else(|| {
+            Named::of(&budget, &hello, files.local_pid, &files.symbol_directories, &mut tasks)
+        });
+        let mut report = TasksReport::of_named(&budget, &hello, files.local_pid, tasks, named);
         report.target = self.typed().to_owned();
         report.watched = watched;
         if let Some(pid) = self.local_pid() {

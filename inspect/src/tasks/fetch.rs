@@ -13,6 +13,7 @@ use rgops_tasks::decode::{Decoder, bytes_of, state_of};
 use rgops_tasks::model::{Runtime, State, Tasks};
 
 use crate::client::{Client, ClientError};
+use crate::tasks::block_on::{self, Blocked};
 use crate::tasks::confirm::{confirm, lengths};
 use crate::tasks::files::{TypeFiles, program_types};
 use crate::tasks::memory::Memory;
@@ -87,6 +88,18 @@ pub fn fetch(
     options: &Options,
     on_step: &mut dyn FnMut(Step),
 ) -> Result<Fetched, ClientError> {
+    fetch_with(client, reconnect, options, &mut |_| Vec::new(), on_step)
+}
+
+/// The same, with the futures of the threads that wait in `block_on`: which ones do is told by `blocked`, from the
+/// threads of the answer.
+pub(crate) fn fetch_with(
+    client: Client,
+    reconnect: &mut dyn FnMut() -> Result<Client, ClientError>,
+    options: &Options,
+    blocked: &mut dyn FnMut(&mut Tasks) -> Vec<Blocked>,
+    on_step: &mut dyn FnMut(Step),
+) -> Result<Fetched, ClientError> {
     let hello = client.hello().clone();
     let budget = client.budget().clone();
     on_step(Step::Listing { tasks: 0 });
@@ -120,34 +133,12 @@ pub fn fetch(
     let running = cells.iter().filter(|cell| state_of(cell.state) == State::Running);
     let vtable = |cell: &TaskCell| Some((cell.header_avma, vtables.get(cell.vtable as usize)?.avma));
     let vtables_of_running: HashMap<u64, u64> = running.filter_map(vtable).collect();
-    let mut decoder = Decoder::new(&budget, &types, vtables, cells);
+    let mut decoder = Decoder::new(&budget, &types, vtables.clone(), cells);
     let mut memory = Memory::new(reconnect, hello.cookie);
-    loop {
-        let (done, total) = decoder.progress();
+    let decoded = memory.serve(&mut decoder, &budget, &mut |done, total| {
         on_step.borrow_mut()(Step::Decoding { done, total });
-        let needed = decoder.needs();
-        if needed.is_empty() {
-            break;
-        }
-        if let Err(exhausted) = budget.check_time() {
-            broken_off = Some(exhausted.into());
-            break;
-        }
-        let before = budget.charged();
-        let read = memory.read(&needed);
-        // Releases the charge of received memory: the decoder charges what it keeps.
-        budget.release(budget.charged().saturating_sub(before));
-        match read {
-            Ok(bytes) => decoder.provide(bytes),
-            Err(error) => {
-                broken_off = Some(error);
-                break;
-            }
-        }
-    }
-    if let Some(exhausted) = decoder.exhausted() {
-        broken_off.get_or_insert(exhausted.into());
-    }
+    });
+    broken_off = decoded.err().or(broken_off);
     (tasks.tasks, tasks.counts) = decoder.finish();
     tasks.tasks.sort_by_key(|task| (task.runtime, task.id));
     tasks.debug_information = types.information();
@@ -165,6 +156,16 @@ pub fn fetch(
             .and_then(|()| confirm(&mut tasks, &lengths, &mut memory));
         broken_off = looked_again.err();
     }
+    let blocked = blocked(&mut tasks);
+    tasks.block_on = match (&tasks.no_memory, &broken_off) {
+        (Some(missing), _) => block_on::none(&blocked, &missing.reason),
+        (None, Some(error)) => block_on::none(&blocked, &error.to_string()),
+        (None, None) => {
+            let listed = tasks.tasks.iter().map(|task| task.header_avma);
+            let decoder = || Decoder::of_block_ons(&budget, &types, vtables.clone(), listed.clone());
+            block_on::decode(&blocked, &budget, decoder, &mut memory)
+        }
+    };
     let mut watched = None;
     if let Some(time) = options.watch.filter(|_| broken_off.is_none() && tasks.no_memory.is_none()) {
         match watch(&tasks, &places, &mut memory, time, &mut || on_step.borrow_mut()(Step::Watching)) {

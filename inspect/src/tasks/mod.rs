@@ -1,6 +1,7 @@
 //! Tokio tasks: asks an agent for them and for the memory that decoding needs, and finds and opens the files
 //! with debug information. [`rgops_tasks`] decodes the bytes.
 
+pub(crate) mod block_on;
 mod confirm;
 pub mod fetch;
 mod files;

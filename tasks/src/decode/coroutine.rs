@@ -186,7 +186,7 @@ impl Walk<'_> {
 }
 
 /// A state without an await.
-fn state_without_await(name: &str) -> Option<Location> {
+pub(super) fn state_without_await(name: &str) -> Option<Location> {
     match name {
         "Unresumed" => Some(Location::Unresumed),
         "Returned" => Some(Location::Returned),

@@ -7,7 +7,7 @@ use rgops_dwarf::{Budget, Charge, Exhausted};
 use rgops_protocol::reply::tasks::{CellBytes, TaskCell, TaskVtable};
 use rgops_protocol::request::MemoryRange;
 
-use crate::decode::cell::{CHANGING_BYTES, FutureType, bytes_of, undecoded};
+use crate::decode::cell::{FutureType, bytes_of, undecoded};
 use crate::decode::content::Content;
 use crate::decode::decoding::{Decoding, Step};
 use crate::decode::memory::Snapshot;
@@ -132,7 +132,7 @@ impl<'s> Decoder<'s> {
             }
         }
         let (vtable, stack_charge) = (cell.vtable, Charge::none(&self.budget));
-        Decoding { task, vtable, snapshot, snapshot_charge, stack_charge, step, retries: 0 }
+        Decoding { task, vtable, snapshot, snapshot_charge, stack_charge, step, retries: 0, block_on: None }
     }
 
     /// The type of the future, from the poll function of a vtable.
@@ -182,8 +182,8 @@ impl<'s> Decoder<'s> {
             for number in 0..self.tasks.len() {
                 let decoding = &self.tasks[number];
                 if decoding.step == Step::Check {
-                    let used: Vec<_> =
-                        decoding.snapshot.used(CHANGING_BYTES).map(|(range, _)| range).collect();
+                    let used = decoding.snapshot.used(decoding.changing_bytes());
+                    let used: Vec<_> = used.map(|(range, _)| range).collect();
                     self.request(number, &used)?;
                 }
             }
@@ -249,7 +249,7 @@ impl<'s> Decoder<'s> {
                 continue;
             }
             let mut is_same = true;
-            for (_, used) in decoding.snapshot.used(CHANGING_BYTES) {
+            for (_, used) in decoding.snapshot.used(decoding.changing_bytes()) {
                 is_same &= bytes.next().flatten().is_some_and(|now| now == used);
             }
             decoding.step = Step::Done;

@@ -2,8 +2,10 @@
 
 use rgops_dwarf::Charge;
 
+use crate::decode::cell::CHANGING_BYTES;
 use crate::decode::memory::Snapshot;
 use crate::model::{AsyncStack, Task};
+use crate::types::TypeId;
 
 /// A task that is being decoded.
 pub(super) struct Decoding {
@@ -17,6 +19,21 @@ pub(super) struct Decoding {
     pub(super) step: Step,
     /// Number of times it was read again because it had moved.
     pub(super) retries: u32,
+    /// Where the future of a `block_on` may be; `None` for a task.
+    pub(super) block_on: Option<Place>,
+}
+
+/// A place where the future of a `block_on` may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) future: TypeId,
+    pub(super) avma: u64,
+    /// Bytes of the future.
+    pub(super) size: u64,
+    /// What is there can be the future.
+    pub(super) is_checked: bool,
+    /// What is there is not the future.
+    pub(super) is_another: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +48,11 @@ pub(super) enum Step {
 }
 
 impl Decoding {
+    /// The first bytes of the cell, which may change.
+    pub(super) fn changing_bytes(&self) -> usize {
+        if self.block_on.is_some() { 0 } else { CHANGING_BYTES }
+    }
+
     /// Drops the memory that is no longer needed, and releases its charge.
     pub(super) fn forget_snapshot(&mut self) {
         self.snapshot = Snapshot::default();

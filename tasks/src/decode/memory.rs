@@ -93,6 +93,11 @@ impl Snapshot {
         self.unreadable.get(at).is_some_and(|gone| gone.first_end <= end)
     }
 
+    /// Whether a range was requested and cannot be read, or cannot be memory.
+    pub(super) fn is_unreadable(&self, avma: u64, length: u64) -> bool {
+        avma == 0 || avma.checked_add(length).is_none_or(|end| self.is_gone(avma, end))
+    }
+
     /// The bytes of a range; requests them if they are unknown.
     pub(super) fn read(&self, avma: u64, length: u64) -> Result<&[u8], NoBytes> {
         let end = avma.checked_add(length).ok_or(NoBytes::Never)?;

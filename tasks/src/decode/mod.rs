@@ -10,6 +10,7 @@
 //! data that does not fit the stack is cut, and that is counted.
 
 mod aside;
+mod block_on;
 mod body;
 mod cell;
 mod content;
@@ -22,6 +23,7 @@ mod macros;
 mod memory;
 mod names;
 mod pointers;
+mod possible;
 mod retry;
 mod roles;
 mod round;
@@ -33,6 +35,7 @@ mod value;
 mod waits;
 mod walk;
 
+pub use block_on::{BlockedThread, CHANGED, NOT_DESCRIBED};
 pub use cell::{bytes_of, state_of};
 pub use decoder::Decoder;
 pub(crate) use task_names::TaskNames;

@@ -32,7 +32,8 @@ impl Decoder<'_> {
             if decoding.step != Step::Retry {
                 continue;
             }
-            let trailer = self.vtables.get(decoding.vtable as usize).map(|vtable| vtable.trailer_offset);
+            let vtable = self.vtables.get(decoding.vtable as usize).filter(|_| decoding.block_on.is_none());
+            let trailer = vtable.map(|vtable| vtable.trailer_offset);
             match trailer {
                 Some(length)
                     if decoding.retries < MAX_RETRIES

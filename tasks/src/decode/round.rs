@@ -6,9 +6,12 @@ use rgops_dwarf::Exhausted;
 
 use crate::decode::cell::{FutureType, has_ended, place_of};
 use crate::decode::decoder::{Decoder, MAX_BYTES};
-use crate::decode::decoding::Step;
+use crate::decode::decoding::{Place, Step};
+use crate::decode::memory::{NoBytes, Snapshot};
+use crate::decode::possible::Possible;
 use crate::decode::walk::{TOO_MUCH, Walk};
 use crate::model::{AsyncStack, Node, NodeKind, Resource, SetAside, TypeName};
+use crate::types::TypeId;
 
 /// Maximum rounds in which a task may request memory: one for each box in a box.
 const MAX_ROUNDS: usize = 48;
@@ -34,6 +37,8 @@ struct Walked {
     due_ns: Option<u64>,
     /// The task has ended since it was listed.
     has_ended: bool,
+    /// At this place is not the future of a `block_on`.
+    is_another: bool,
     /// Number of nodes below `node`.
     nodes: usize,
     /// The limit that was reached.
@@ -48,10 +53,13 @@ impl Decoder<'_> {
             if self.tasks[number].step != Step::Walk {
                 continue;
             }
-            let Some(future) = self.futures.get(&self.tasks[number].vtable).copied().flatten() else {
-                continue;
+            let walked = match self.tasks[number].block_on {
+                Some(place) => self.walk_block_on(number, place)?,
+                None => match self.futures.get(&self.tasks[number].vtable).copied().flatten() {
+                    Some(future) => self.walk(number, future)?,
+                    None => continue,
+                },
             };
-            let walked = self.walk(number, future)?;
             let is_waiting = walked.is_waiting && !is_last && walked.exhausted.is_none();
             let missing = self.tasks[number].snapshot.take_missing();
             if is_waiting {
@@ -72,11 +80,19 @@ impl Decoder<'_> {
     fn take(&mut self, number: usize, walked: Walked) -> Result<(), Exhausted> {
         let decoding = &mut self.tasks[number];
         // The agent checked that its copy is of one moment. A cell that was read again is compared later.
-        let is_one_moment = decoding.snapshot.is_single() && decoding.retries == 0;
+        let is_one_moment =
+            decoding.snapshot.is_single() && decoding.retries == 0 && decoding.block_on.is_none();
         if let Some(exhausted) = walked.exhausted
             && (!is_one_moment || walked.node.is_none())
         {
             return Err(exhausted);
+        }
+        if walked.is_another {
+            decoding.lose_stack(AsyncStack::Unknown("it is another value".into()));
+            decoding.forget_snapshot();
+            decoding.step = Step::Done;
+            decoding.block_on = decoding.block_on.map(|place| Place { is_another: true, ..place });
+            return Ok(());
         }
         if walked.has_ended {
             decoding.lose_stack(AsyncStack::Moved);
@@ -124,17 +140,46 @@ impl Decoder<'_> {
             }
             return Ok(Walked { cut: Some("the layout of its cell is unknown"), ..Walked::default() });
         };
-        let mut walk = Walk::new(*source, content, &decoding.snapshot, &vtable, &is_listed);
-        let node = walk.future(future.id, avma);
-        if walk.content.is_cut() {
-            walk.cut.get_or_insert(TOO_MUCH);
-        }
-        walk.search_aside();
-        let exhausted = walk.content.exhausted();
-        let Walk { cut, is_waiting, holds, aside, nodes, due_ns, .. } = walk;
-        let set_aside = aside.found;
-        Ok(Walked { node, cut, is_waiting, holds, set_aside, due_ns, has_ended: false, nodes, exhausted })
+        let walk = Walk::new(*source, content, &decoding.snapshot, &vtable, &is_listed);
+        Ok(walked(walk, future.id, avma))
     }
+
+    fn walk_block_on(&mut self, number: usize, place: Place) -> Result<Walked, Exhausted> {
+        self.budget.check_time()?;
+        let Decoder { source, content, vtables, vtable_places, headers, tasks, .. } = self;
+        content.begin_walk();
+        let decoding = &mut tasks[number];
+        if !place.is_checked {
+            let snapshot = &decoding.snapshot;
+            match (Possible { source: *source, content, snapshot }).is_suspended(place.future, place.avma) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Walked { is_another: true, ..Walked::default() }),
+                Err(NoBytes::NotYet) => return Ok(Walked { is_waiting: true, ..Walked::default() }),
+                Err(NoBytes::Never) => return Ok(Walked { cut: Some(TOO_MUCH), ..Walked::default() }),
+            }
+            // What was read to check it, such as a count of owners, may change.
+            if let Ok(own) = snapshot.read(place.avma, place.size).map(<[u8]>::to_vec) {
+                decoding.snapshot = Snapshot::new(place.avma, own);
+            }
+            decoding.block_on = Some(Place { is_checked: true, ..place });
+        }
+        let vtable = |avma: u64| vtable_places.get(&avma).map(|place| vtables[*place].clone());
+        let is_listed = |avma: u64| headers.contains(&avma);
+        let walk = Walk::new(*source, content, &decoding.snapshot, &vtable, &is_listed);
+        Ok(walked(walk, place.future, place.avma))
+    }
+}
+
+fn walked(mut walk: Walk<'_>, future: TypeId, avma: u64) -> Walked {
+    let node = walk.future(future, avma);
+    if walk.content.is_cut() {
+        walk.cut.get_or_insert(TOO_MUCH);
+    }
+    walk.search_aside();
+    let exhausted = walk.content.exhausted();
+    let Walk { cut, is_waiting, holds, aside, nodes, due_ns, .. } = walk;
+    let set_aside = aside.found;
+    Walked { node, cut, is_waiting, holds, set_aside, due_ns, nodes, exhausted, ..Walked::default() }
 }
 
 /// The name of the concrete future if the root is a `dyn Future`.

@@ -22,6 +22,8 @@ pub(super) struct Index {
     pub(super) owners: Vec<(u64, EntryId)>,
     /// The awaited values, as local variables of async functions, by the hash of the function's path, sorted.
     pub(super) awaits: Vec<(u64, EntryId)>,
+    /// Tokio's functions `block_on::<F>`, by the hash of the linker's name, sorted.
+    pub(super) block_ons: Vec<(u64, EntryId)>,
     /// Coroutines whose states are described.
     pub(super) coroutines: u64,
     /// Units that could not be read completely, including missing split ones.
@@ -53,7 +55,7 @@ pub(super) struct Scope {
 impl Index {
     /// Its memory, and the same again while its parts are joined.
     pub(super) fn bytes(&self) -> u64 {
-        let pairs = [&self.polls, &self.vtables, &self.named, &self.owners, &self.awaits];
+        let pairs = [&self.polls, &self.vtables, &self.named, &self.owners, &self.awaits, &self.block_ons];
         let pairs = pairs.iter().map(|list| list.len()).sum::<usize>() + self.poll_declarations.len();
         let scopes = self.scopes.len() * size_of::<Scope>();
         let copies = self.copies.len() * size_of::<FunctionCopy>();
@@ -69,6 +71,7 @@ impl Index {
         self.named.extend(part.named);
         self.owners.extend(part.owners);
         self.awaits.extend(part.awaits);
+        self.block_ons.extend(part.block_ons);
         self.poll_declarations.extend(part.poll_declarations);
         self.copies.extend(part.copies);
         self.coroutines += part.coroutines;
@@ -104,6 +107,7 @@ impl Index {
         self.owners.sort_unstable();
         self.owners.dedup_by_key(|(hash, _)| *hash);
         self.awaits.sort_unstable();
+        self.block_ons.sort_unstable();
         // Parents are indexes into this list, and split parts are scanned in between.
         let mut order: Vec<u32> = (0..self.scopes.len() as u32).collect();
         order.sort_by_key(|at| self.scopes[*at as usize].start);

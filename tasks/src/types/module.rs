@@ -29,6 +29,9 @@ const KEPT_BYTES: u64 = 128;
 /// Maximum awaits of one function that are read.
 const MAX_AWAITS: usize = 4096;
 
+/// Maximum descriptions of one function `block_on` that are read: each unit that has a copy of it describes it.
+const MAX_BLOCK_ONS: usize = 64;
+
 /// Maximum modules with a number of their own.
 pub(super) const MAX_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
 
@@ -134,6 +137,18 @@ impl ModuleTypes {
         let cell = self.get(self.named(&cell)?).ok()?;
         let parameter = |name: &str| cell.parameters.iter().find(|(known, _)| &**known == name);
         Some(TaskTypes { future: parameter("T")?.1, scheduler: parameter("S")?.1 })
+    }
+
+    /// The futures `F` of the functions `block_on::<F>` with this linker's name.
+    pub(super) fn block_on_types(&self, linkage_name: &str) -> Vec<TypeId> {
+        let key = PathHash::new().add(linkage_name.as_bytes()).value();
+        let of_function = |id: EntryId| {
+            let is_it = entry::mangled_name(&self.dwarf, id)? == linkage_name;
+            let parameters = entry::parameters(&self.dwarf, &self.files, id).ok().filter(|_| is_it)?;
+            let future = parameters.iter().find(|(name, _)| &**name == "F")?.1;
+            Some(self.global(future))
+        };
+        entries_of(&self.index.block_ons, key).take(MAX_BLOCK_ONS).filter_map(of_function).collect()
     }
 
     /// The future's name, from the name of the poll function.

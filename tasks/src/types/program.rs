@@ -215,6 +215,15 @@ impl TypeSource for ProgramTypes<'_> {
         self.types(number).map(|types| types.vtable_types(svma)).unwrap_or_default()
     }
 
+    fn is_loaded(&self, avma: u64) -> bool {
+        self.at(avma).is_some() || self.modules.len() == MAX_MODULES
+    }
+
+    fn block_on_types(&self, avma: u64, linkage_name: &str) -> Vec<TypeId> {
+        let types = self.at(avma).and_then(|(number, _)| self.types(number));
+        types.map(|types| types.block_on_types(linkage_name)).unwrap_or_default()
+    }
+
     fn owner(&self, id: TypeId) -> Option<Arc<str>> {
         self.types(module_number(id))?.owner(id)
     }

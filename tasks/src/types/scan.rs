@@ -13,6 +13,9 @@ use crate::types::index::{FunctionCopy, Index, PathHash, Scope};
 /// The namespace in which Tokio declares the poll functions of its tasks (tokio/src/runtime/task/raw.rs).
 const POLL_NAMESPACE: [&[u8]; 4] = [b"tokio", b"runtime", b"task", b"raw"];
 
+/// The start of the name of each function of Tokio that polls a future until it is ready, on the thread that calls it.
+const BLOCK_ON: &[u8] = b"block_on<";
+
 /// rustc's name for the awaited value of an `await`.
 const AWAITEE: &[u8] = b"__awaitee";
 
@@ -134,7 +137,7 @@ struct Found<'a> {
     location: Option<AttributeValue<Slice<'a>>>,
     type_of: Option<AttributeValue<Slice<'a>>>,
     is_declaration: bool,
-    has_linkage_name: bool,
+    linkage_name: Option<AttributeValue<Slice<'a>>>,
 }
 
 impl<'a> Scan<'a, '_> {
@@ -216,7 +219,7 @@ impl<'a> Scan<'a, '_> {
                 }
                 constants::DW_AT_location => found.location = Some(attribute.value()),
                 constants::DW_AT_type => found.type_of = Some(attribute.value()),
-                constants::DW_AT_linkage_name => found.has_linkage_name = true,
+                constants::DW_AT_linkage_name => found.linkage_name = Some(attribute.value()),
                 constants::DW_AT_declaration => found.is_declaration = true,
                 _ => {}
             }
@@ -224,7 +227,7 @@ impl<'a> Scan<'a, '_> {
         let Some(id) = self.id(offset) else { return Ok(()) };
         match tag {
             constants::DW_TAG_namespace if abbreviation.has_children() => self.namespace(id, depth, &found),
-            constants::DW_TAG_subprogram => self.function(id, depth, &found),
+            constants::DW_TAG_subprogram => self.function(id, depth, &found, counter)?,
             constants::DW_TAG_variable => self.variable(id, &found),
             constants::DW_TAG_structure_type => self.structure(id, abbreviation, &found),
             _ => {}
@@ -251,7 +254,13 @@ impl<'a> Scan<'a, '_> {
         self.open.push(Open { depth, scope, poll_components, path, owner, has_owner: false });
     }
 
-    fn function(&mut self, id: EntryId, depth: isize, found: &Found<'a>) {
+    fn function(
+        &mut self,
+        id: EntryId,
+        depth: isize,
+        found: &Found<'a>,
+        counter: &mut Counter<'_>,
+    ) -> Result<(), Fault> {
         if let (Some(name), Some(open)) =
             (found.name.filter(|name| is_coroutine(name.slice())), self.open.last())
         {
@@ -259,7 +268,7 @@ impl<'a> Scan<'a, '_> {
             self.function = Some((depth, path.value()));
         }
         if let Some((path, at)) =
-            self.open.last().and_then(|open| open.owner).filter(|_| found.has_linkage_name)
+            self.open.last().and_then(|open| open.owner).filter(|_| found.linkage_name.is_some())
             && !std::mem::replace(&mut self.open[at].has_owner, true)
         {
             self.index.owners.push((path.value(), id));
@@ -269,7 +278,7 @@ impl<'a> Scan<'a, '_> {
         let low_pc = found.low_pc.filter(|address| !is_tombstone(address));
         if let Some(origin) = found.origin.as_ref().and_then(|origin| self.reference(origin)) {
             self.index.copies.push(FunctionCopy { address: low_pc, id, origin });
-            return;
+            return Ok(());
         }
         let is_in_raw =
             self.open.last().is_some_and(|open| open.poll_components == Some(POLL_NAMESPACE.len()));
@@ -279,6 +288,18 @@ impl<'a> Scan<'a, '_> {
                 None => self.index.poll_declarations.push(id),
             }
         }
+        let blocks_on = found.name.is_some_and(|name| name.slice().starts_with(BLOCK_ON)) && self.is_tokios();
+        if let Some(linkage_name) = found.linkage_name.filter(|_| blocks_on)
+            && let Some(name) = string(self.dwarf, self.unit, linkage_name, counter)?
+        {
+            self.index.block_ons.push((PathHash::new().add(name.slice()).value(), id));
+        }
+        Ok(())
+    }
+
+    /// Whether the namespaces around the current entry begin with `tokio`.
+    fn is_tokios(&self) -> bool {
+        self.open.first().is_some_and(|first| first.poll_components == Some(1))
     }
 
     /// rustc describes each vtable as a variable `<T as Trait>::{vtable}`, and the values that an async
@@ -311,8 +332,7 @@ impl<'a> Scan<'a, '_> {
             self.index.coroutines += u64::from(is_described);
         }
         let Some(open) = self.open.last() else { return };
-        let is_tokios = self.open.first().is_some_and(|first| first.poll_components == Some(1));
-        if is_tokios || name.starts_with(b"ArcInner<tokio::") {
+        if self.is_tokios() || name.starts_with(b"ArcInner<tokio::") {
             self.index.named.push((open.path.join(name).value(), id));
         }
     }

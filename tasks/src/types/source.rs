@@ -42,6 +42,19 @@ pub trait TypeSource {
         None
     }
 
+    /// Whether an address is in a loaded object, where functions and vtables are. `true` when unknown.
+    fn is_loaded(&self, avma: u64) -> bool {
+        let _ = avma;
+        true
+    }
+
+    /// The futures `F` of the function `block_on::<F>` of Tokio that contains an address and has this linker's name:
+    /// the same one, as far as several units describe it. Empty when unknown.
+    fn block_on_types(&self, avma: u64, linkage_name: &str) -> Vec<TypeId> {
+        let _ = (avma, linkage_name);
+        Vec::new()
+    }
+
     /// The future's name, from the name of the poll function, if the type is not described:
     /// `shop::checkout::reserve::{async_fn_env#0}` with `debug = 1`, `…::{closure#0}` from a symbol in the v0
     /// mangling. `None` without either.

@@ -10,7 +10,7 @@ use crate::types::index::{Index, PathHash, Scope};
 use crate::types::scan::DEEPEST;
 
 /// Changes with the content of an index, and with the entries that the scan searches for.
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 const MAGIC: &[u8; 8] = b"rgopsTIx";
 
 /// Caches indexes from one command to the next.
@@ -45,7 +45,8 @@ pub(super) fn encode(key: &IndexKey<'_>, index: &Index) -> Vec<u8> {
     number(&mut out, key.info_bytes);
     number(&mut out, key.units);
     number(&mut out, index.coroutines);
-    for list in [&index.polls, &index.vtables, &index.named, &index.owners, &index.awaits] {
+    let lists = [&index.polls, &index.vtables, &index.named, &index.owners, &index.awaits, &index.block_ons];
+    for list in lists {
         number(&mut out, list.len() as u64);
         let mut before = 0;
         for (at, id) in list {
@@ -81,8 +82,14 @@ pub(super) fn decode(bytes: &[u8], key: &IndexKey<'_>, budget: &Budget) -> Optio
     }
     let mut charge = Charge::none(budget);
     let mut index = Index { coroutines: take(&mut rest)?, ..Index::default() };
-    let lists =
-        [&mut index.polls, &mut index.vtables, &mut index.named, &mut index.owners, &mut index.awaits];
+    let lists = [
+        &mut index.polls,
+        &mut index.vtables,
+        &mut index.named,
+        &mut index.owners,
+        &mut index.awaits,
+        &mut index.block_ons,
+    ];
     for list in lists {
         let count = count(&mut rest, 2)?;
         charge.grow(2 * (count * size_of::<(u64, EntryId)>()) as u64).ok()?;

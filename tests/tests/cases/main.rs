@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod block_on;
 mod blocked_main;
 mod blocked_thread;
 mod crowd_of_threads;

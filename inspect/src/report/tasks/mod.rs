@@ -2,6 +2,7 @@
 //! deadlocks, which come first.
 
 mod aside;
+mod blocked;
 mod dot;
 mod filter;
 mod graph;
@@ -27,5 +28,6 @@ mod words;
 
 pub use filter::{Filter, WaitingOn};
 pub use json::JsonTasks;
+pub(crate) use named::Named;
 pub use report::TasksReport;
 pub use view::View;

@@ -124,9 +124,23 @@ impl TasksReport {
         }
         let holders = self.graph.find(resource).map(|waited| waited.holders.as_slice()).unwrap_or_default();
         match holders {
-            [] => String::new(),
+            [] => self.held_in_block_on(resource),
             _ => format!(", held by {}", self.ids(holders, false)),
         }
+    }
+
+    /// `, held by block_on on thread 41`.
+    fn held_in_block_on(&self, resource: &Resource) -> String {
+        let holds = |task: &Task| {
+            let own = task.holds.iter();
+            own.filter(|held| held.kind != ResourceKind::Task).any(|held| held.avma == resource.avma)
+        };
+        let futures = self.tasks.block_on.iter();
+        let holder = futures.filter(|(_, future)| future.as_ref().is_ok_and(holds)).map(|(tid, _)| tid).min();
+        holder
+            .filter(|_| resource.avma != 0)
+            .map(|tid| format!(", held by block_on on thread {tid}"))
+            .unwrap_or_default()
     }
 
     /// `task 7`, `tasks 7 8 9 …`.

@@ -1,17 +1,17 @@
 //! The tasks of an answer, their threads with named frames, and the wait-for graph.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::tasks::RuntimeKind;
 
-use super::named::named;
+use super::named::Named;
 use super::owners::Owners;
-use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
+use crate::budget::{self, Budget, Exhausted};
 use crate::processes::Connection;
 use crate::report::stack::{Runtimes, Thread, are_nameless, tell_apart};
-use crate::symbols::{ModuleSymbols, Symbolizer};
+use crate::symbols::ModuleSymbols;
 use crate::tasks::graph::WaitGraph;
 use crate::tasks::model::{Task, Tasks};
 use crate::tasks::watch::Watched;
@@ -53,7 +53,7 @@ pub struct TasksReport {
 
 impl TasksReport {
     /// Names the frames of the threads and builds the wait-for graph. For `local_pid` and `symbol_directories`
-    /// see [`Symbolizer::new`].
+    /// see [`Symbolizer::new`](crate::symbols::Symbolizer::new).
     pub fn new(
         hello: &AgentHello,
         local_pid: Option<u32>,
@@ -71,13 +71,19 @@ impl TasksReport {
         symbol_directories: &[PathBuf],
         mut tasks: Tasks,
     ) -> TasksReport {
-        tasks.modules.truncate(MOST_MODULES);
-        let mut symbolizer = Symbolizer::with_budget(&tasks.modules, local_pid, symbol_directories, budget);
-        let captured = std::mem::take(&mut tasks.threads);
-        let listed: HashSet<u64> = tasks.tasks.iter().map(|task| task.id).collect();
-        let is_listed = |task| listed.contains(&task);
-        let (mut threads, polled, exhausted) =
-            named(budget, captured, is_listed, hello.pid, &tasks.modules, &mut symbolizer);
+        let named = Named::of(budget, hello, local_pid, symbol_directories, &mut tasks);
+        TasksReport::of_named(budget, hello, local_pid, tasks, named)
+    }
+
+    /// The report of tasks whose threads were named before.
+    pub(crate) fn of_named(
+        budget: &Budget,
+        hello: &AgentHello,
+        local_pid: Option<u32>,
+        tasks: Tasks,
+        named: Named,
+    ) -> TasksReport {
+        let Named { mut threads, polled, exhausted, modules } = named;
         if are_nameless(&threads) {
             tell_apart(&mut threads, runtimes(&tasks));
         }
@@ -95,7 +101,7 @@ impl TasksReport {
             pid: hello.pid,
             target: local_pid.unwrap_or(hello.pid).to_string(),
             graph,
-            modules: symbolizer.module_symbols().cloned().collect(),
+            modules,
             by_header,
             owners: Owners::new(&threads, &polled, &tasks.tasks),
             by_runtime,

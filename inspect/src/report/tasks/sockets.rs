@@ -11,7 +11,8 @@ use crate::tasks::model::{Resource, ResourceKind};
 impl TasksReport {
     /// The descriptors that tasks wait for.
     pub(crate) fn descriptors(&self) -> BTreeSet<u32> {
-        let roots = self.tasks.tasks.iter().filter_map(|task| root(&task.stack));
+        let tasks = self.tasks.tasks.iter().chain(self.tasks.block_on.values().flatten());
+        let roots = tasks.filter_map(|task| root(&task.stack));
         roots.flat_map(nodes).filter_map(|node| descriptor(node.waits_on.as_ref()?)).collect()
     }
 

@@ -1,17 +1,24 @@
 //! The native stacks of running tasks, and of futures that are not tasks because `block_on` polls them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use rgops_protocol::reply::stack::Capture;
 
 use super::names::path;
+use super::one::wait;
 use super::report::TasksReport;
+use super::tree::Tree;
 use super::view::View;
 use crate::report::screen::Screen;
 use crate::report::stack::{Activity, Style, Thread, poll, write_frame};
 use crate::symbols::{Frame, Origin, file_name};
+use crate::tasks::decode::NOT_DESCRIBED;
+use crate::tasks::model::{Node, Task};
 use crate::text::{counted, escape, shown_name};
+
+/// How to see what a future of `block_on` waits for.
+const DESCRIBE: &str = "in the workspace's Cargo.toml: [profile.release.package.NAME] debug = 2, where NAME is the package that calls block_on";
 
 /// The frames inside a task's poll, innermost first, and the number of Tokio's outer frames that are omitted.
 pub(super) fn own_frames(frames: &[Frame], verbose: bool) -> (&[Frame], usize) {
@@ -44,24 +51,21 @@ impl TasksReport {
     /// Threads in `block_on` that do not poll a task. The root future is not in a task list, only on the thread's
     /// stack.
     pub(super) fn block_on(&self) -> impl Iterator<Item = (&Thread, usize)> {
-        self.threads
-            .iter()
-            .filter(|thread| self.polled.get(&thread.tid).is_none_or(|task| *task == 0))
-            .filter_map(|thread| {
-                let begin = thread.frames.iter().position(is_block_on)?;
-                let is_worker = poll(&thread.frames[..begin]).is_some();
-                (!is_worker).then_some((thread, begin))
-            })
+        in_block_on(&self.threads, &self.polled)
     }
 
     pub(super) fn block_on_threads(&self, text: &mut Screen, view: &View) {
+        // Said once, and not where the header says how to get more for all tasks.
+        let mut says_fix = self.tasks.debug_information.iter().all(|module| module.fix.is_empty());
         for (thread, begin) in self.block_on() {
             if text.is_cut() {
                 return;
             }
             let _ = write!(text, "\nblock_on on thread {}", thread.tid);
             let _ = write!(text, " {} [{}]", escape(&thread.name), escape(&thread.state));
-            text.push_str(": its future is not a task\n");
+            let future = self.tasks.block_on.get(&thread.tid);
+            let is_known = matches!(future, Some(Ok(_)));
+            text.push_str(if is_known { "\n" } else { ": its future is not a task\n" });
             if let Some(caller) = caller(&thread.frames[begin..]) {
                 let _ = write!(text, "  called by {}", shown_name(&caller.name()));
                 if let (Some(file), Some(line)) = (&caller.file, caller.line) {
@@ -70,8 +74,18 @@ impl TasksReport {
                 text.push('\n');
             }
             let waits = thread.activity == Activity::Idle;
+            match future {
+                Some(Ok(future)) => self.block_on_future(text, future, view),
+                Some(Err(why)) if waits => {
+                    let _ = writeln!(text, "  it waits to be woken; the reason is unknown: {}", escape(why));
+                    if &**why == NOT_DESCRIBED && std::mem::take(&mut says_fix) {
+                        let _ = writeln!(text, "  fix: {DESCRIBE}");
+                    }
+                }
+                _ if waits => text.push_str("  it waits to be woken; the reason is unknown\n"),
+                _ => {}
+            }
             if waits && !view.verbose {
-                text.push_str("  it waits to be woken; the reason is unknown: only the futures of tasks can be found in memory\n");
                 continue;
             }
             let shown = if view.verbose { thread.frames.len() } else { begin };
@@ -82,6 +96,23 @@ impl TasksReport {
                 "block_on",
                 view.verbose,
             );
+        }
+    }
+
+    /// The stack of a future of `block_on`, and the locks it holds.
+    fn block_on_future(&self, text: &mut Screen, future: &Task, view: &View) {
+        let leaf = |_: &[usize], node: &Node| {
+            let resource = node.waits_on.as_ref()?;
+            Some(self.resource(resource) + &self.held_by(resource))
+        };
+        Tree { verbose: view.verbose, leaf: &leaf }.write(text, &future.stack);
+        for resource in &future.holds {
+            let waiters = self.graph.find(resource).map(|waited| waited.waiters.as_slice());
+            let waiters = match waiters.unwrap_or_default() {
+                [] => String::new(),
+                waiters => format!("; {} {} for it", self.ids(waiters, view.all), wait(waiters.len())),
+            };
+            let _ = writeln!(text, "  holds {}{waiters}", self.resource(resource));
         }
     }
 
@@ -104,7 +135,21 @@ impl TasksReport {
     }
 }
 
-fn is_block_on(frame: &Frame) -> bool {
+/// The threads in `block_on` that do not poll a task, and the place of the innermost frame of it. `polled` has the task
+/// that each thread polls.
+pub(super) fn in_block_on<'t>(
+    threads: &'t [Thread],
+    polled: &HashMap<u32, u64>,
+) -> impl Iterator<Item = (&'t Thread, usize)> {
+    let threads = threads.iter().filter(move |thread| polled.get(&thread.tid).is_none_or(|task| *task == 0));
+    threads.filter_map(|thread| {
+        let begin = thread.frames.iter().position(is_block_on)?;
+        let is_worker = poll(&thread.frames[..begin]).is_some();
+        (!is_worker).then_some((thread, begin))
+    })
+}
+
+pub(super) fn is_block_on(frame: &Frame) -> bool {
     frame.function.as_deref().is_some_and(|name| name.contains("tokio::") && name.contains("block_on"))
 }
 

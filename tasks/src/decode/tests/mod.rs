@@ -2,6 +2,7 @@
 //! `tasks/fixtures/types.so`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod block_on;
 mod hostile;
 
 use object::{Object as _, ObjectSymbol as _};

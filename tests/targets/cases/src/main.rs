@@ -2,6 +2,7 @@
 //!
 //! Each listens, prints `pid N`, and comes into the state that its module describes.
 
+mod block_on;
 mod blocked_main;
 mod blocked_thread;
 mod crowd_of_threads;
@@ -29,6 +30,7 @@ type Case = (&'static str, fn(&[String]));
 
 /// All programs.
 const CASES: &[Case] = &[
+    ("block-on", block_on::run),
     ("blocked-main", blocked_main::run),
     ("blocked-thread", blocked_thread::run),
     ("crowd-of-threads", crowd_of_threads::run),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::node::JsonNode;
 use super::resource::JsonResource;
-use super::task::{JsonTask, Stacks};
+use super::task::{JsonBlockOn, JsonTask, Stacks};
 use crate::report::document::Document;
 use crate::report::known::{JsonKnown, JsonProcess};
 use crate::report::screen::Room;
@@ -144,6 +144,8 @@ struct JsonThread<'a> {
     task: Option<u64>,
     /// Its native stack, innermost first; frames as in `rgops.stack/1`.
     frames: Vec<JsonFrame<'a>>,
+    /// The future that it polls in `block_on`, where it waits there; otherwise `null`.
+    block_on: Option<JsonBlockOn<'a>>,
 }
 
 impl<'a> JsonTasks<'a> {
@@ -185,7 +187,16 @@ impl<'a> JsonTasks<'a> {
             also: ids(&deadlock.also),
             behind: ids(&deadlock.behind),
         }));
-        let threads = room.fill(report.json_threads());
+        let mut threads = Vec::new();
+        for thread in report.shown_threads() {
+            let future = report.tasks.block_on.get(&thread.tid);
+            let block_on = future.map(|future| stacks.block_on(report, future, &mut room));
+            let thread = report.json_thread(thread, block_on);
+            if !room.takes(&thread) {
+                break;
+            }
+            threads.push(thread);
+        }
         let body = JsonTasks {
             pid: report.pid,
             name: &report.process,
@@ -214,17 +225,25 @@ impl<'a> JsonTasks<'a> {
 }
 
 impl TasksReport {
-    fn json_threads(&self) -> impl Iterator<Item = JsonThread<'_>> {
-        let polls = |thread: &Thread| self.polled.get(&thread.tid).copied().filter(|task| *task != 0);
-        let polling = self.threads.iter().filter(move |thread| polls(thread).is_some());
-        let threads = polling.chain(self.block_on().map(|(thread, _)| thread));
-        threads.map(move |thread| JsonThread {
+    /// The task that a thread polls.
+    fn polls(&self, thread: &Thread) -> Option<u64> {
+        self.polled.get(&thread.tid).copied().filter(|task| *task != 0)
+    }
+
+    fn shown_threads(&self) -> impl Iterator<Item = &Thread> {
+        let polling = self.threads.iter().filter(move |thread| self.polls(thread).is_some());
+        polling.chain(self.block_on().map(|(thread, _)| thread))
+    }
+
+    fn json_thread<'a>(&self, thread: &'a Thread, block_on: Option<JsonBlockOn<'a>>) -> JsonThread<'a> {
+        JsonThread {
             tid: thread.tid,
             name: &thread.name,
             state: &thread.state,
-            task: polls(thread),
+            task: self.polls(thread),
             frames: thread.frames.iter().map(JsonFrame::from).collect(),
-        })
+            block_on,
+        }
     }
 }
 

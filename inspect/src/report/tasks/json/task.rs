@@ -45,6 +45,25 @@ pub(super) struct JsonTask<'a> {
     unmoved_seconds: Option<Option<f64>>,
 }
 
+/// The future of `block_on`, with the same fields as a task.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct JsonBlockOn<'a> {
+    /// Short name.
+    future: Option<&'a str>,
+    /// Name from the compiler.
+    future_type: Option<&'a str>,
+    /// Index into `stacks`.
+    stack: Option<usize>,
+    /// Why there is none, or why it is incomplete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack_lacks: Option<&'a str>,
+    /// What its leaves wait on.
+    waits_on: Vec<JsonWait<'a>>,
+    /// Locks and permits its suspended functions hold.
+    holds: Vec<JsonResource<'a>>,
+}
+
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonSetAside<'a> {
@@ -87,21 +106,54 @@ pub(super) struct Stacks<'a> {
 }
 
 impl<'a> Stacks<'a> {
+    /// The index of a stack, if there is one.
+    fn stack(&mut self, stack: &'a AsyncStack, room: &mut Room) -> Option<usize> {
+        let root = root(stack)?;
+        let nodes = &mut self.nodes;
+        Some(*self.by_shape.entry(self.shapes.of(root)).or_insert_with(|| {
+            let stack = JsonNode::from(root);
+            // If the stack does not fit, the task does not fit either.
+            if room.takes(&stack) {
+                nodes.push(stack);
+            }
+            nodes.len().saturating_sub(1)
+        }))
+    }
+
+    pub(super) fn block_on(
+        &mut self,
+        report: &'a TasksReport,
+        future: &'a Result<Task, Arc<str>>,
+        room: &mut Room,
+    ) -> JsonBlockOn<'a> {
+        let task = match future {
+            Ok(task) => task,
+            Err(why) => {
+                let (waits_on, holds) = (Vec::new(), Vec::new());
+                let stack_lacks = Some(&**why);
+                return JsonBlockOn {
+                    future: None,
+                    future_type: None,
+                    stack: None,
+                    stack_lacks,
+                    waits_on,
+                    holds,
+                };
+            }
+        };
+        let name = root(&task.stack).map(|root| &root.name);
+        JsonBlockOn {
+            future: name.map(|name| &*name.short),
+            future_type: name.map(|name| &*name.raw),
+            stack: self.stack(&task.stack, room),
+            stack_lacks: lacks(&task.stack),
+            waits_on: waits(report, &task.stack),
+            holds: task.holds.iter().map(|resource| report.json_resource(resource)).collect(),
+        }
+    }
+
     pub(super) fn task(&mut self, report: &'a TasksReport, task: &'a Task, room: &mut Room) -> JsonTask<'a> {
-        let root = root(&task.stack);
-        let stack = root.map(|root| {
-            let nodes = &mut self.nodes;
-            *self.by_shape.entry(self.shapes.of(root)).or_insert_with(|| {
-                let stack = JsonNode::from(root);
-                // If the stack does not fit, the task does not fit either.
-                if room.takes(&stack) {
-                    nodes.push(stack);
-                }
-                nodes.len().saturating_sub(1)
-            })
-        });
-        let waits = root.into_iter().flat_map(|root| nodes(root).enumerate());
-        let waits = waits.filter_map(|(node, future)| Some((node, future.waits_on.as_ref()?)));
+        let stack = self.stack(&task.stack, room);
         let runtime = report.tasks.runtimes.get(task.runtime);
         let raw = task.future.as_ref().map(|name| &name.raw);
         JsonTask {
@@ -114,14 +166,8 @@ impl<'a> Stacks<'a> {
             future: task.future.as_ref().map(|name| &*name.short),
             future_type: raw.map(Arc::as_ref),
             stack,
-            stack_lacks: match &task.stack {
-                AsyncStack::Cut(_, why) | AsyncStack::Unknown(why) => Some(why),
-                AsyncStack::Moved => Some("it changed while it was read"),
-                AsyncStack::Decoded(_) | AsyncStack::Running | AsyncStack::Complete => None,
-            },
-            waits_on: waits
-                .map(|(node, resource)| JsonWait { node, resource: report.json_resource(resource) })
-                .collect(),
+            stack_lacks: lacks(&task.stack),
+            waits_on: waits(report, &task.stack),
             holds: task.holds.iter().map(|resource| report.json_resource(resource)).collect(),
             set_aside: task.set_aside.iter().map(|aside| JsonSetAside::new(report, aside)).collect(),
             unmoved_seconds: report
@@ -130,4 +176,20 @@ impl<'a> Stacks<'a> {
                 .map(|_| report.unmoved_ns(task).map(|for_ns| for_ns as f64 / 1e9)),
         }
     }
+}
+
+/// Why there is no stack, or why it is incomplete.
+fn lacks(stack: &AsyncStack) -> Option<&str> {
+    match stack {
+        AsyncStack::Cut(_, why) | AsyncStack::Unknown(why) => Some(why),
+        AsyncStack::Moved => Some("it changed while it was read"),
+        AsyncStack::Decoded(_) | AsyncStack::Running | AsyncStack::Complete => None,
+    }
+}
+
+/// What the leaves of a stack wait on.
+fn waits<'a>(report: &TasksReport, stack: &'a AsyncStack) -> Vec<JsonWait<'a>> {
+    let futures = root(stack).into_iter().flat_map(|root| nodes(root).enumerate());
+    let waiting = futures.filter_map(|(node, future)| Some((node, future.waits_on.as_ref()?)));
+    waiting.map(|(node, resource)| JsonWait { node, resource: report.json_resource(resource) }).collect()
 }

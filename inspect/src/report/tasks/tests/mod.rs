@@ -109,6 +109,7 @@ fn tasks(tasks: Vec<Task>, threads: Vec<TaskThread>) -> Tasks {
         ..Counts::default()
     };
     Tasks {
+        block_on: std::collections::HashMap::new(),
         runtimes: vec![Runtime {
             name: "main".to_owned(),
             kind: RuntimeKind::MultiThread,
