@@ -2,4 +2,6 @@
 
 mod directory;
 
-pub(crate) use directory::{Directory, Kind, is_in_own};
+#[cfg(target_os = "linux")]
+pub(crate) use directory::is_in_own;
+pub(crate) use directory::{Directory, Kind};

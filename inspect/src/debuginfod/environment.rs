@@ -64,14 +64,8 @@ pub(super) fn check_cache() -> Result<(), Missing> {
     Err(Missing { reason, fix: "set DEBUGINFOD_CACHE_PATH to a directory of root".to_owned() })
 }
 
-#[cfg(unix)]
 pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
-}
-
-#[cfg(not(unix))]
-pub(super) fn is_root() -> bool {
-    false
 }
 
 #[cfg(test)]

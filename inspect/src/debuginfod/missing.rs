@@ -1,10 +1,13 @@
 //! Why no debug information came from a server.
 
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
 use crate::text::hex;
 
 /// The package with the tool, in Debian and Ubuntu, and in Fedora.
+#[cfg(target_os = "linux")]
 const INSTALL: &str =
     "apt install debuginfod (Debian, Ubuntu) or dnf install elfutils-debuginfod-client (Fedora)";
 
@@ -19,7 +22,11 @@ impl Missing {
     pub(crate) fn because(reason: impl Into<String>) -> Missing {
         Missing { reason: reason.into(), fix: String::new() }
     }
+}
 
+/// What may happen where the tool is run.
+#[cfg(target_os = "linux")]
+impl Missing {
     pub(super) fn tool() -> Missing {
         let reason = "the servers of DEBUGINFOD_URLS were not asked: debuginfod-find is not installed";
         Missing { reason: reason.to_owned(), fix: INSTALL.to_owned() }

@@ -6,6 +6,7 @@
 
 #[cfg(target_os = "linux")]
 mod child;
+#[cfg(target_os = "linux")]
 mod environment;
 mod missing;
 mod service;

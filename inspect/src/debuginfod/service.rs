@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::environment;
+#[cfg(target_os = "linux")]
+use super::environment::{self, has_servers};
 use super::missing::Missing;
 
 /// Time for all files together.
@@ -36,7 +37,7 @@ struct Asked {
 /// From now on, the servers in `DEBUGINFOD_URLS` are asked for debug information that is not on this host; `say` gets a
 /// line when that takes over a second. Returns whether there are any. This runs `debuginfod-find`.
 pub fn enable(say: fn(&str)) -> bool {
-    let has_servers = cfg!(target_os = "linux") && environment::has_servers();
+    let has_servers = has_servers();
     if has_servers {
         SERVICE.get_or_init(|| Service {
             say,
@@ -91,6 +92,12 @@ fn ask(build_id: &[u8], at_most: Duration, takes_longer: impl FnOnce()) -> Resul
     let tool = environment::tool().ok_or_else(Missing::tool)?;
     environment::check_cache()?;
     super::child::run(&tool, build_id, at_most, takes_longer)
+}
+
+/// Nobody is asked.
+#[cfg(not(target_os = "linux"))]
+fn has_servers() -> bool {
+    false
 }
 
 #[cfg(not(target_os = "linux"))]
