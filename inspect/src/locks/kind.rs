@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::waits::Waiter;
+use super::waiter::Waiter;
 use crate::symbols::{Frame, Origin};
 
 /// A lock, or what threads wait for in the same way.

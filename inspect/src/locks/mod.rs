@@ -9,6 +9,7 @@ mod parked;
 mod parties;
 mod rings;
 mod search;
+mod waiter;
 mod waits;
 
 pub use holder::{Holder, Holders, NotSearched};
@@ -17,4 +18,5 @@ pub(crate) use parked::ParkedSearch;
 pub(crate) use parties::LockThread;
 pub use rings::{ThreadRing, possible_rings, rings};
 pub(crate) use search::Search;
-pub use waits::{LockPlace, LockWait, Waiter, lock_waits};
+pub use waiter::Waiter;
+pub use waits::{LockPlace, LockWait, lock_waits};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::kind::LockKind;
-use super::waits::Waiter;
+use super::waiter::Waiter;
 use crate::symbols::Frame;
 
 /// A thread of the program.

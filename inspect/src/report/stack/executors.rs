@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::thread::{Role, Thread};
+use super::role::Role;
+use super::thread::Thread;
 
 /// A crate that runs others' code, and its usual name. The first that a thread has, from its root, is what runs it.
 const EXECUTORS: [(&str, &str); 17] = [

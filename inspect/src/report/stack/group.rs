@@ -9,7 +9,8 @@ use rgops_protocol::reply::stack::Capture;
 
 use super::fold::{self, Line, lines};
 use super::frame::{Style, around, write_frame};
-use super::thread::{Activity, Moved, Polled, Role, Thread};
+use super::role::Role;
+use super::thread::{Activity, Moved, Polled, Thread};
 use super::view::View;
 use crate::report::screen::Screen;
 use crate::symbols::{Frame, Origin, shown_path};

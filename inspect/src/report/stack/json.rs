@@ -5,7 +5,8 @@ use rgops_protocol::reply::{End, StackEnd};
 use serde::Serialize;
 
 use super::report::StackReport;
-use super::thread::{Activity, Moved, Polled, Role, Thread};
+use super::role::Role;
+use super::thread::{Activity, Moved, Polled, Thread};
 use crate::locks::{Holder, LockKind, LockPlace, LockWait, NotSearched, ThreadRing, rings};
 use crate::report::document::Document;
 use crate::report::known::{JsonKnown, JsonProcess};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::parked::is_parked;
 use super::poll::{is_in, poll};
-use super::thread::Role;
+use super::role::Role;
 use crate::symbols::Frame;
 
 /// What the frames tell.

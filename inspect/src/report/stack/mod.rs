@@ -11,6 +11,7 @@ mod nameless;
 mod parked;
 mod poll;
 mod report;
+mod role;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -27,6 +28,7 @@ pub(super) use likeness::Likenesses;
 pub(crate) use nameless::{Runtimes, are_nameless, tell_apart};
 pub use poll::{Poll, poll};
 pub use report::StackReport;
-pub use thread::{Activity, Moved, Polled, Role, Thread};
+pub use role::Role;
+pub use thread::{Activity, Moved, Polled, Thread};
 pub use view::View;
 pub(crate) use watched::Watched;

@@ -10,7 +10,8 @@
 //!
 //! A thread about which these tell nothing, or disagree, stays a "tokio thread".
 
-use super::thread::{Activity, Role, Thread};
+use super::role::Role;
+use super::thread::{Activity, Thread};
 
 /// The multi-threaded runtimes, if the agent watches a runtime at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

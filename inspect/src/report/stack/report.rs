@@ -8,7 +8,8 @@ use rgops_protocol::reply::Module;
 use rgops_protocol::reply::stack::{StackPart, StackSummary};
 
 use super::likeness::Likenesses;
-use super::thread::{Activity, Role, Thread};
+use super::role::Role;
+use super::thread::{Activity, Thread};
 use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
 use crate::locks::{Holders, LockThread, LockWait, lock_waits};
 use crate::symbols::{ModuleSymbols, Symbolizer};

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::likeness::{Likeness, Likenesses};
 use super::parked::may_park_in;
+use super::role::Role;
 use crate::budget::{Budget, Exhausted};
 use crate::symbols::{Frame, Symbolizer};
 use crate::text::system_call::{self, Architecture};
@@ -92,43 +93,6 @@ impl Polled {
                 let name = name.flatten();
                 (task.is_some() || name.is_some()).then_some(Polled { task, name })
             }
-        }
-    }
-}
-
-/// The role of a thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Role {
-    /// Worker of a multi-threaded Tokio runtime.
-    TokioWorker,
-    /// Thread of a Tokio runtime's pool for blocking work.
-    TokioBlocking,
-    /// Runs a current-thread Tokio runtime.
-    TokioCurrentThread,
-    /// Has a name from Tokio; the kind is unknown without symbols.
-    Tokio,
-    /// The program's first thread.
-    Main,
-    /// Any other thread of the program.
-    Other,
-    /// A thread of the agent.
-    Agent,
-}
-
-impl Role {
-    /// As text, for one thread.
-    pub fn text(self) -> &'static str {
-        match self {
-            Role::TokioWorker => "tokio worker",
-            Role::TokioBlocking => "tokio blocking thread",
-            Role::TokioCurrentThread => "tokio current-thread runtime",
-            Role::Tokio => "tokio thread",
-            Role::Main => "main",
-            Role::Other => "other thread",
-            Role::Agent => "agent",
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::thread::{in_block_on, is_block_on};
-use crate::report::stack::{Activity, Thread};
+use crate::report::stack::{Activity, Thread, poll};
 use crate::symbols::{Frame, Origin};
 use crate::tasks::block_on::Blocked;
 
@@ -11,6 +10,24 @@ use crate::tasks::block_on::Blocked;
 pub(super) fn blocked(threads: &[Thread], polled: &HashMap<u32, u64>) -> Vec<Blocked> {
     let waiting = in_block_on(threads, polled).filter(|(thread, _)| thread.activity == Activity::Idle);
     waiting.filter_map(|(thread, begin)| of_thread(thread, begin)).collect()
+}
+
+/// The threads in `block_on` that do not poll a task, and the place of the innermost frame of it. `polled` has the task
+/// that each thread polls.
+pub(super) fn in_block_on<'t>(
+    threads: &'t [Thread],
+    polled: &HashMap<u32, u64>,
+) -> impl Iterator<Item = (&'t Thread, usize)> {
+    let threads = threads.iter().filter(move |thread| polled.get(&thread.tid).is_none_or(|task| *task == 0));
+    threads.filter_map(|thread| {
+        let begin = thread.frames.iter().position(is_block_on)?;
+        let is_worker = poll(&thread.frames[..begin]).is_some();
+        (!is_worker).then_some((thread, begin))
+    })
+}
+
+fn is_block_on(frame: &Frame) -> bool {
+    frame.function.as_deref().is_some_and(|name| name.contains("tokio::") && name.contains("block_on"))
 }
 
 fn of_thread(thread: &Thread, begin: usize) -> Option<Blocked> {

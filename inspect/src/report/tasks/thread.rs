@@ -1,10 +1,11 @@
 //! The native stacks of running tasks, and of futures that are not tasks because `block_on` polls them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use rgops_protocol::reply::stack::Capture;
 
+use super::blocked::in_block_on;
 use super::names::path;
 use super::one::wait;
 use super::report::TasksReport;
@@ -133,24 +134,6 @@ impl TasksReport {
             }
         }
     }
-}
-
-/// The threads in `block_on` that do not poll a task, and the place of the innermost frame of it. `polled` has the task
-/// that each thread polls.
-pub(super) fn in_block_on<'t>(
-    threads: &'t [Thread],
-    polled: &HashMap<u32, u64>,
-) -> impl Iterator<Item = (&'t Thread, usize)> {
-    let threads = threads.iter().filter(move |thread| polled.get(&thread.tid).is_none_or(|task| *task == 0));
-    threads.filter_map(|thread| {
-        let begin = thread.frames.iter().position(is_block_on)?;
-        let is_worker = poll(&thread.frames[..begin]).is_some();
-        (!is_worker).then_some((thread, begin))
-    })
-}
-
-pub(super) fn is_block_on(frame: &Frame) -> bool {
-    frame.function.as_deref().is_some_and(|name| name.contains("tokio::") && name.contains("block_on"))
 }
 
 /// The caller of `block_on`: the first function of the program or of a library that it uses.
