@@ -50,13 +50,22 @@
 #![warn(unused_crate_dependencies)]
 
 mod check;
+pub mod environment;
 pub mod measurement;
 pub mod model;
 pub mod moment;
 mod paths;
+pub mod profile;
 pub mod proto;
 mod read;
+pub mod report;
+pub mod rust;
+pub mod settings;
+mod stop;
 pub mod top;
 pub mod write;
 
-pub use read::{ReadError, read};
+pub use profile::Profile;
+pub use read::{ReadError, read, read_profile};
+pub use settings::Settings;
+pub use stop::{Stop, Stopped};

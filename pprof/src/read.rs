@@ -39,6 +39,14 @@ pub fn read(bytes: &[u8]) -> Result<Profile, ReadError> {
     read_up_to(bytes, MAX_PROFILE_BYTES)
 }
 
+/// The same as columns.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read_profile(bytes: &[u8]) -> Result<crate::Profile, ReadError> {
+    Ok(crate::Profile::from_proto(&read(bytes)?))
+}
+
 fn read_up_to(bytes: &[u8], limit: u64) -> Result<Profile, ReadError> {
     let profile = if bytes.starts_with(&GZIP_MAGIC) {
         let mut raw = Vec::new();

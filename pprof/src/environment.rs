@@ -1,0 +1,104 @@
+//! What reports need and a profile does not have: source files and instructions. The caller provides them.
+
+use crate::profile::Mapping;
+use crate::settings::Settings;
+
+/// Source files and instructions. This crate does no I/O: a caller that has files implements this.
+pub trait Environment: Sync {
+    /// The source file that a profile names `file`, found by `source_path` and `trim_path`.
+    ///
+    /// # Errors
+    /// Why it cannot be had, for people.
+    fn source(&self, file: &str, settings: &Settings) -> Result<String, String>;
+
+    /// The functions of the object file of a mapping that `is_wanted` accepts by a name, or that contain `address`.
+    ///
+    /// # Errors
+    /// Why they cannot be had, for people.
+    fn code(
+        &self,
+        mapping: &ObjectFile<'_>,
+        is_wanted: &dyn Fn(&str) -> bool,
+        address: Option<u64>,
+    ) -> Result<Vec<Code>, String>;
+
+    /// The instructions from `start` to `end`, addresses as stated in the object file.
+    ///
+    /// # Errors
+    /// Why they cannot be had, for people.
+    fn instructions(
+        &self,
+        mapping: &ObjectFile<'_>,
+        start: u64,
+        end: u64,
+        intel_syntax: bool,
+    ) -> Result<Vec<Instruction>, String>;
+}
+
+/// The object file of a mapping.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectFile<'a> {
+    /// Its path in the profile.
+    pub path: &'a str,
+    /// Its build-id in the profile; may be empty.
+    pub build_id: &'a str,
+    /// How it is mapped.
+    pub mapping: &'a Mapping,
+}
+
+/// A function of an object file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    /// Its names; more than one if the linker folded functions.
+    pub names: Vec<String>,
+    /// Its first address, as stated in the object file.
+    pub start: u64,
+    /// The address of its last byte, as stated in the object file.
+    pub end: u64,
+    /// What to add to an address as stated in the object file to get the address in memory that the profile has.
+    pub bias: u64,
+}
+
+/// An instruction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instruction {
+    /// Its address, as stated in the object file.
+    pub address: u64,
+    /// Its text, as objdump prints it: `mov    %rax,%rdx`.
+    pub text: String,
+    /// The function whose code it is, inlined ones included; may be empty.
+    pub function: String,
+    /// Its source file; may be empty.
+    pub file: String,
+    /// Its source line; 0 if unknown.
+    pub line: i64,
+}
+
+/// No files: every source file and object file is missing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nothing;
+
+impl Environment for Nothing {
+    fn source(&self, file: &str, _: &Settings) -> Result<String, String> {
+        Err(format!("could not find file {file}"))
+    }
+
+    fn code(
+        &self,
+        mapping: &ObjectFile<'_>,
+        _: &dyn Fn(&str) -> bool,
+        _: Option<u64>,
+    ) -> Result<Vec<Code>, String> {
+        Err(format!("{} is not at hand", mapping.path))
+    }
+
+    fn instructions(
+        &self,
+        mapping: &ObjectFile<'_>,
+        _: u64,
+        _: u64,
+        _: bool,
+    ) -> Result<Vec<Instruction>, String> {
+        Err(format!("{} is not at hand", mapping.path))
+    }
+}

@@ -1,0 +1,1 @@
+//! Names and frames as Rust developers read them.
