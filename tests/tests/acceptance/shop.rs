@@ -25,29 +25,44 @@ fn a_profile_accounts_for_the_cpu_clock_of_the_process() {
     }
 
     let long = std::env::var_os("RGOPS_LONG").is_some();
-    let (profiled, readings) = with_readings(&cpu, || Profiled::take(&shop, if long { 10 } else { 5 }, 99));
+    let mut missing = vec![
+        "shop::catalogue::best_discount",
+        "shop::catalogue::checksum",
+        "shop::catalogue::similarity",
+        "shop::catalogue::trigram_overlap",
+        "shop::recommendations::recommend",
+    ];
+    // The smallest of them uses one or two percent of the time: of the 200 to 300 samples of one profile, chance can
+    // leave it out. Of those of all profiles it cannot (less than once in a million for one percent).
+    for _ in 0..PROFILES {
+        let (profiled, readings) =
+            with_readings(&cpu, || Profiled::take(&shop, if long { 10 } else { 5 }, 99));
+        println!("{}", profiled.answer.output);
+        assert_accounts_for_the_clock(&profiled, &readings);
+        missing.retain(|function| !profiled.functions.contains(*function));
+        if missing.is_empty() {
+            return;
+        }
+    }
+    panic!("{missing:?} are not in {PROFILES} profiles");
+}
 
+/// As many profiles are taken at most.
+const PROFILES: usize = 6;
+
+/// The weights of a profile add up to the CPU time in its window, by the clocks: at least from the first reading in it
+/// to the last, at most from the last reading before it to the first after it. The distance between the two depends on
+/// the machine.
+fn assert_accounts_for_the_clock(profiled: &Profiled, readings: &[(u64, f64)]) {
     let weights = (profiled.cpu_ns.values().sum::<u64>() + profiled.silent_ns) as f64;
     let end = profiled.begin_ns + profiled.duration_ns;
-    // The CPU time in that window, by the clocks: at least from the first reading in it to the last, at most from the
-    // last reading before it to the first after it. The distance between the two depends on the machine.
     let at = |position: Option<usize>| readings[position.expect("read before and after")].1;
     let before = readings.iter().rposition(|(time, _)| *time <= profiled.begin_ns);
     let behind = readings.iter().position(|(time, _)| *time >= end);
     let least = at(behind.map(|at| at - 1)) - at(before.map(|at| at + 1));
     let most = at(behind) - at(before);
     println!("{weights} ns by the profile, {least} to {most} by the clocks");
-    println!("{}", profiled.answer.output);
     assert!(weights > least * 0.97 && weights < most * 1.03, "{weights} instead of {least} to {most}");
-    for function in [
-        "shop::catalogue::best_discount",
-        "shop::catalogue::checksum",
-        "shop::catalogue::similarity",
-        "shop::catalogue::trigram_overlap",
-        "shop::recommendations::recommend",
-    ] {
-        assert!(profiled.functions.contains(function), "{function} is not in the profile");
-    }
 }
 
 /// Runs `work` while `clock` is read: the times of the readings in nanoseconds since 1970, and their values.
