@@ -24,6 +24,9 @@ const NOTE_SEGMENT: u64 = 4;
 /// `SHF_COMPRESSED`.
 const COMPRESSED: u64 = 1 << 11;
 
+/// `SHF_EXECINSTR`.
+const EXECUTABLE: u64 = 1 << 2;
+
 /// The GNU note with the build-id.
 const BUILD_ID_NOTE: u64 = 3;
 
@@ -66,6 +69,11 @@ impl Section {
     /// Whether its bytes begin with a compression header.
     pub fn is_compressed(&self) -> bool {
         self.flags & COMPRESSED != 0
+    }
+
+    /// Whether it is machine code.
+    pub fn is_code(&self) -> bool {
+        self.flags & EXECUTABLE != 0
     }
 
     /// Whether the file contains its bytes: a debug file does not contain those of the code.

@@ -64,6 +64,16 @@ impl SymbolTables {
         Ok(())
     }
 
+    /// Every symbol that may be a function, by address: its address, its size (0 where the table states none) and its
+    /// mangled name. Those that the file exports are only listed if it has no others.
+    pub fn functions(&self) -> impl Iterator<Item = (u64, u64, &[u8])> {
+        let table = self.all.as_ref().or(self.exported.as_ref());
+        table.into_iter().flat_map(|table| {
+            let entries = table.entries.iter();
+            entries.map(|entry| (entry.address, entry.size, table.name(entry).unwrap_or_default()))
+        })
+    }
+
     /// The symbol that contains an address.
     pub fn find(&self, svma: u64) -> Option<Symbol> {
         // Few functions are exported: a symbol without a size is trusted at its own address only.

@@ -191,6 +191,9 @@ fn errors_of_what_is_read_are_as_committed() {
         ReadError::TooLarge => [ReadError::TooLarge],
         ReadError::Decode(_) => [rgops_pprof::read(&[0x0a, 9]).expect_err("cut short")],
         ReadError::Invalid(_) => [ReadError::Invalid("it has no sample type".to_owned())],
+        ReadError::Memory(_) => [ReadError::Memory(2 << 30)],
+        ReadError::Bomb(_) => [ReadError::Bomb(200)],
+        ReadError::Other(_) => [ReadError::Other("JSON")],
     });
     text += &error_texts!(DumpError, |error| error.to_string(), {
         DumpError::Header(_) => [DumpError::Header("heap_v3".to_owned())],

@@ -31,6 +31,7 @@
 pub mod budget;
 mod cache;
 pub mod client;
+pub mod code;
 pub mod debuginfod;
 pub mod diagnose;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What reports need and a profile does not have: source files and instructions. The caller provides them.
 
+use std::sync::Arc;
+
 use crate::profile::Mapping;
 use crate::settings::Settings;
 
@@ -11,7 +13,8 @@ pub trait Environment: Sync {
     /// Why it cannot be had, for people.
     fn source(&self, file: &str, settings: &Settings) -> Result<String, String>;
 
-    /// The functions of the object file of a mapping that `is_wanted` accepts by a name, or that contain `address`.
+    /// The functions of the object file of a mapping that `is_wanted` accepts by a name, or that contain `address`, an
+    /// address in memory.
     ///
     /// # Errors
     /// Why they cannot be had, for people.
@@ -22,7 +25,14 @@ pub trait Environment: Sync {
         address: Option<u64>,
     ) -> Result<Vec<Code>, String>;
 
-    /// The instructions from `start` to `end`, addresses as stated in the object file.
+    /// What to add to an address as stated in the object file of a mapping to get the address in memory that the
+    /// profile has, modulo 2^64.
+    ///
+    /// # Errors
+    /// Why the file cannot be had, for people.
+    fn bias(&self, mapping: &ObjectFile<'_>) -> Result<u64, String>;
+
+    /// The instructions from `start` to `end` (not included), addresses as stated in the object file.
     ///
     /// # Errors
     /// Why they cannot be had, for people.
@@ -53,9 +63,10 @@ pub struct Code {
     pub names: Vec<String>,
     /// Its first address, as stated in the object file.
     pub start: u64,
-    /// The address of its last byte, as stated in the object file.
+    /// The address behind its last byte, as stated in the object file.
     pub end: u64,
-    /// What to add to an address as stated in the object file to get the address in memory that the profile has.
+    /// What to add to an address as stated in the object file to get the address in memory that the profile has,
+    /// modulo 2^64.
     pub bias: u64,
 }
 
@@ -66,10 +77,20 @@ pub struct Instruction {
     pub address: u64,
     /// Its text, as objdump prints it: `mov    %rax,%rdx`.
     pub text: String,
-    /// The function whose code it is, inlined ones included; may be empty.
-    pub function: String,
+    /// Whose code it is: the innermost inlined call first, the function with code of its own last. Empty if that is
+    /// not known.
+    pub frames: Arc<[CodeFrame]>,
+}
+
+/// A function and a line that an instruction belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CodeFrame {
+    /// The function, demangled; may be empty.
+    pub function: Arc<str>,
+    /// The name in the object file; may be empty.
+    pub system_name: Arc<str>,
     /// Its source file; may be empty.
-    pub file: String,
+    pub file: Arc<str>,
     /// Its source line; 0 if unknown.
     pub line: i64,
 }
@@ -89,6 +110,10 @@ impl Environment for Nothing {
         _: &dyn Fn(&str) -> bool,
         _: Option<u64>,
     ) -> Result<Vec<Code>, String> {
+        Err(format!("{} is not at hand", mapping.path))
+    }
+
+    fn bias(&self, mapping: &ObjectFile<'_>) -> Result<u64, String> {
         Err(format!("{} is not at hand", mapping.path))
     }
 

@@ -9,7 +9,7 @@ struct Kind {
     units: &'static [(&'static str, &'static [&'static str], f64)],
 }
 
-const KINDS: [Kind; 2] = [
+const KINDS: [Kind; 3] = [
     Kind {
         default: ("B", 1.0),
         units: &[
@@ -31,10 +31,25 @@ const KINDS: [Kind; 2] = [
             ("hrs", &["hour", "hr"], 3.6e12),
         ],
     },
+    // Google's compute units.
+    Kind {
+        default: ("GCU", 1.0),
+        units: &[
+            ("n*GCU", &["nanogcu"], 1e-9),
+            ("u*GCU", &["microgcu"], 1e-6),
+            ("m*GCU", &["milligcu"], 1e-3),
+            ("GCU", &["gcu"], 1.0),
+            ("k*GCU", &["kilogcu"], 1e3),
+            ("M*GCU", &["megagcu"], 1e6),
+            ("G*GCU", &["gigagcu"], 1e9),
+            ("T*GCU", &["teragcu"], 1e12),
+            ("P*GCU", &["petagcu"], 1e15),
+        ],
+    },
 ];
 
 /// `value` of unit `from` in unit `to`, with the name to print; `minimum` and `auto` choose the
-/// largest unit in which it is at least 1. Units other than bytes and time are not converted.
+/// largest unit in which it is at least 1. Units other than bytes, time and GCU are not converted.
 pub fn scale(value: i64, from: &str, to: &str) -> (f64, String) {
     if value < 0 && value != i64::MIN {
         let (scaled, unit) = scale(-value, from, to);
@@ -68,6 +83,29 @@ impl Kind {
         let (name, _, factor) = self.units.iter().find(|(_, aliases, _)| aliases.contains(&unit))?;
         Some((name, *factor))
     }
+}
+
+/// Whether values of one unit can be converted to the other: both are bytes, times or GCU.
+pub fn are_of_one_kind(one: &str, other: &str) -> bool {
+    KINDS.iter().any(|kind| kind.find(one).is_some() && kind.find(other).is_some())
+}
+
+/// The whole part, as Go converts a number on x86-64: what does not fit, or is not a number, is the least `i64`.
+pub fn truncated(value: f64) -> i64 {
+    // 2^63 is the first number that does not fit.
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if (-END..END).contains(&value) { value as i64 } else { i64::MIN }
+}
+
+/// A value divided by `divide_by`, as reports show it.
+pub fn divided(value: i64, divide_by: f64) -> i64 {
+    let ratio = 1.0 / divide_by;
+    if ratio > 0.0 && ratio != 1.0 { truncated(value as f64 * ratio) } else { value }
+}
+
+/// A share of a total, without its sign: pprof's cutoffs.
+pub fn share(total: i64, fraction: f64) -> i64 {
+    truncated(total as f64 * fraction).wrapping_abs()
 }
 
 /// A value with its unit: `4.92s`, `655.29kB`, `20`, `0`.
@@ -121,6 +159,19 @@ mod tests {
         assert_eq!(label(20, "count", "minimum"), "20");
         assert_eq!(label(0, "nanoseconds", "ms"), "0");
         assert_eq!(label(-1_500_000, "nanoseconds", "ms"), "-1.50ms");
+        assert_eq!(label(2_500_000, "microGCU", "auto"), "2.50GCU");
+        assert_eq!(label(7_200, "seconds", "auto"), "2hrs");
+        assert_eq!(label(5, "seconds", "parsecs"), "5s", "an unknown unit: the default of the kind");
+        assert_eq!(label(5, "widgets", "gadgets"), "5gadgets");
+        assert_eq!(label(i64::MIN, "bytes", "auto"), "-9223372036854775808B");
+    }
+
+    #[test]
+    fn units_of_one_kind_and_what_does_not_fit() {
+        assert!(are_of_one_kind("ms", "seconds") && are_of_one_kind("B", "megabytes"));
+        assert!(!are_of_one_kind("ms", "bytes") && !are_of_one_kind("count", "count"));
+        assert_eq!((truncated(-1.9), truncated(f64::NAN), truncated(1e19)), (-1, i64::MIN, i64::MIN));
+        assert_eq!((share(-1_000, 0.005), share(0, 0.5)), (5, 0));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod numbered;
 mod place;
+mod private;
 #[cfg(test)]
 mod tests;
 
@@ -22,3 +23,4 @@ pub use error::{NotAFile, OutputError, Reason};
 pub use file::OutputFile;
 pub use numbered::Numbered;
 pub use place::remove_unfinished;
+pub use private::open_private;

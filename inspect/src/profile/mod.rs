@@ -9,6 +9,7 @@ mod process;
 mod symbolize;
 pub mod top;
 
+pub use crate::code::NamedModule;
 pub use cpu::{CpuProfile, KernelTime};
 pub use file::{cpu_file_names, heap_file_names, save, write};
 pub(crate) use locations::Locations;
@@ -17,4 +18,4 @@ pub(crate) use process::{FRAME_BYTES, STACK_BYTES};
 pub use process::{Incomplete, Process};
 pub use rgops_pprof::write::encode;
 pub use rgops_pprof::{ReadError, proto, read};
-pub use symbolize::{NamedModule, SymbolizeError, Symbolized, symbolize};
+pub use symbolize::{SymbolizeError, Symbolized, symbolize};

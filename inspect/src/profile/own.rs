@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use rgops_pprof::model::value_index;
 use rgops_pprof::proto::{Function, Profile};
 
 use super::KernelTime;
@@ -60,6 +59,18 @@ pub fn own_code(
     let counted = count(budget, profile, index, kernel);
     budget.release(bytes);
     counted
+}
+
+/// The index of a sample type in the values of a sample: the one with this name, otherwise the profile's default,
+/// otherwise the last.
+fn value_index(profile: &Profile, name: &str) -> usize {
+    let named = |name: &str| {
+        let mut types = profile.sample_type.iter();
+        types.position(|found| !name.is_empty() && profile.text(found.r#type) == name)
+    };
+    named(name)
+        .or_else(|| named(profile.text(profile.default_sample_type)))
+        .unwrap_or(profile.sample_type.len().saturating_sub(1))
 }
 
 /// A value, and the part of it in system calls.

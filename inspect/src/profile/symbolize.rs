@@ -4,18 +4,16 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use rgops_dwarf::elf::{Elf, Segment};
 use rgops_dwarf::{ReadAt as _, read_range};
 use rgops_pprof::ReadError;
-use rgops_pprof::proto::{Function, Line, Location, Mapping, Profile};
+use rgops_pprof::proto::{Function, Line, Location, Profile};
 use rgops_protocol::reply::Module;
 
 use crate::budget::{Budget, Exhausted, MOST_MODULES};
-use crate::debuginfod;
+use crate::code::{Mapped, NamedModule};
 use crate::files::{Place, within};
 use crate::symbols::files::Finder;
-use crate::symbols::{Frame, ModuleSymbols, Symbolizer, file_name};
-use crate::text::hex;
+use crate::symbols::{Frame, ModuleSymbols, Symbolizer};
 
 /// Maximum length of a file with a profile.
 const LARGEST_FILE: u64 = 512 << 20;
@@ -43,23 +41,6 @@ pub struct Symbolized {
     pub profile: Profile,
     /// Its modules with addresses.
     pub modules: Vec<NamedModule>,
-}
-
-/// What was found for a module of a profile.
-#[derive(Debug, serde::Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct NamedModule {
-    /// Its build-id in hexadecimal digits; empty if the profile states none.
-    pub build_id: String,
-    /// Addresses of the profile in it.
-    pub addresses: usize,
-    /// Those that had lines before.
-    pub had_lines: usize,
-    /// Those that got names of functions now.
-    pub named: usize,
-    /// The file that was used, and why names are missing.
-    pub symbols: ModuleSymbols,
 }
 
 /// Reads a profile and names its functions from the files in `directories`, and those that its mappings name on this
@@ -108,7 +89,16 @@ impl Naming {
         let text = |index: i64| profile.string_table.get(index as usize).map_or("", String::as_str);
         let mappings = profile.mapping.iter().take(MOST_MODULES);
         let modules: Vec<Module> = mappings
-            .map(|mapping| module(mapping, text(mapping.filename), text(mapping.build_id), &finder, budget))
+            .map(|mapping| {
+                let mapped = Mapped {
+                    start: mapping.memory_start,
+                    limit: mapping.memory_limit,
+                    offset: mapping.file_offset,
+                    path: text(mapping.filename),
+                    build_id: text(mapping.build_id),
+                };
+                mapped.module(&finder, budget)
+            })
             .collect();
         budget.check_time().map_err(SymbolizeError::Exhausted)?;
         let symbolizer = Symbolizer::with_budget(&modules, None, directories, budget);
@@ -206,64 +196,6 @@ impl Naming {
     }
 }
 
-/// The module of a mapping, with the difference between its addresses and those of its file.
-fn module(mapping: &Mapping, path: &str, build_id: &str, finder: &Finder, budget: &Budget) -> Module {
-    let build_id = unhex(build_id);
-    // Other tools write names without a folder; those of the kernel are in brackets.
-    let path = match path.starts_with(['/', '[']) || path.is_empty() {
-        true => path.to_owned(),
-        false => format!("/{}", file_name(path)),
-    };
-    let mut module = Module {
-        path,
-        build_id,
-        start_avma: mapping.memory_start,
-        end_avma: mapping.memory_limit,
-        bias: mapping.memory_start.wrapping_sub(mapping.file_offset),
-        has_unwind_data: true,
-    };
-    let found = finder.complete(&module, finder.find(&module), debuginfod::WHOLE);
-    let opened = found.file.map(|file| file.opened().clone());
-    let own = budget.clone();
-    let elf = opened.and_then(|file| within(budget, move || Elf::read(&*file, &own).ok()).ok().flatten());
-    if let Some(svma) = elf.as_ref().and_then(|elf| begins_at(mapping, elf)) {
-        module.bias = mapping.memory_start.wrapping_sub(svma);
-    }
-    module
-}
-
-/// The first address of a mapping, as stated in the file. A mapping begins and ends at a page.
-fn begins_at(mapping: &Mapping, elf: &Elf) -> Option<u64> {
-    let page = |number: u64| number & !0xfff;
-    let loaded = || elf.segments.iter().filter(|segment| segment.is_loaded());
-    let begins = |segment: &&Segment| {
-        // A file with nothing but debug information has no bytes of most segments, and states other offsets.
-        let end = segment.offset.saturating_add(segment.file_size);
-        segment.file_size > 0 && (page(segment.offset)..end).contains(&mapping.file_offset)
-    };
-    if let Some(segment) = loaded().rev().find(begins) {
-        return Some(segment.address.wrapping_add(mapping.file_offset.wrapping_sub(segment.offset)));
-    }
-    let pages = |segment: &Segment| {
-        let end = segment.address.saturating_add(segment.memory_size).saturating_add(0xfff);
-        page(end).saturating_sub(page(segment.address))
-    };
-    let length = mapping.memory_limit.wrapping_sub(mapping.memory_start);
-    let mut of_length = loaded().filter(|segment| segment.file_size == 0 && pages(segment) == length);
-    let only = of_length.next().filter(|_| of_length.next().is_none());
-    only.map(|segment| page(segment.address))
-}
-
-/// The bytes of hexadecimal digits; none if they are not.
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect();
-    let bytes = digits.filter(|digits| digits.len() % 2 == 0 && digits.len() <= 128).unwrap_or_default();
-    let bytes: Vec<u8> = bytes.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    debug_assert!(bytes.is_empty() || hex(&bytes).eq_ignore_ascii_case(text));
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
@@ -273,7 +205,9 @@ mod tests {
         use super::*;
         use crate::budget;
         use crate::symbols::Detail;
-        use rgops_pprof::proto::{Sample, ValueType};
+        use crate::text::hex;
+        use rgops_dwarf::elf::Elf;
+        use rgops_pprof::proto::{Mapping, Sample, ValueType};
 
         #[inline(never)]
         fn a_function_of_the_profile(number: u32) -> u32 {

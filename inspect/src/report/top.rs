@@ -41,12 +41,12 @@ struct JsonRow<'a> {
 impl<'a> From<&'a Top> for JsonTop<'a> {
     fn from(top: &'a Top) -> JsonTop<'a> {
         JsonTop {
-            sample_type: &top.sample_type,
-            unit: &top.unit,
-            total: top.total,
-            dropped: top.dropped,
-            nodes: top.nodes,
-            rows: top.rows.iter().map(JsonRow::from).collect(),
+            sample_type: &top.table.sample_type,
+            unit: &top.table.unit,
+            total: top.table.total,
+            dropped: top.table.dropped,
+            nodes: top.table.nodes,
+            rows: top.table.rows.iter().map(JsonRow::from).collect(),
             left_out: top.left_out.as_deref(),
         }
     }
@@ -58,6 +58,6 @@ impl<'a> From<&'a Row> for JsonRow<'a> {
             Inlined::Always => "always",
             Inlined::Partly => "partly",
         });
-        JsonRow { function: &row.function, flat: row.flat, cum: row.cum, inlined }
+        JsonRow { function: &row.name, flat: row.flat, cum: row.cum, inlined }
     }
 }

@@ -30,11 +30,12 @@ pub struct CpuProfileOptions {
     hz: u32,
     rows: usize,
     by_cum: bool,
+    times: bool,
 }
 
 impl Default for CpuProfileOptions {
     fn default() -> CpuProfileOptions {
-        CpuProfileOptions { duration: Duration::from_secs(30), hz: 99, rows: 10, by_cum: false }
+        CpuProfileOptions { duration: Duration::from_secs(30), hz: 99, rows: 10, by_cum: false, times: false }
     }
 }
 
@@ -64,6 +65,14 @@ impl CpuProfileOptions {
     #[must_use]
     pub fn by_cum(mut self, by_cum: bool) -> CpuProfileOptions {
         self.by_cum = by_cum;
+        self
+    }
+
+    /// Whether samples have the time at which they were taken, as the label `timestamp`, for a timeline. Not by default:
+    /// samples with the same stack are then not joined.
+    #[must_use]
+    pub fn times(mut self, times: bool) -> CpuProfileOptions {
+        self.times = times;
         self
     }
 }
@@ -132,7 +141,7 @@ impl Session {
         let duration_ms = milliseconds(options.duration);
         let request = Request::PprofCpu(PprofCpuRequest { duration_ms, hz: options.hz });
         let (mut answer, _running) = self.ask(&request, options.duration)?;
-        let mut gathering = profile::CpuProfile::new(self.process(answer.budget()));
+        let mut gathering = profile::CpuProfile::new(self.process(answer.budget())).with_times(options.times);
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
             gathering.add(part);
             gathering.exhausted().map_or(Ok(()), |exhausted| Err(exhausted.into()))

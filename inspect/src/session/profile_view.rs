@@ -42,8 +42,8 @@ impl Session {
 /// The table of functions, escaped, with long names elided.
 pub(super) fn table(top: &Top) -> String {
     let mut shown = top.clone();
-    for row in &mut shown.rows {
-        row.function = text::shown_name(&row.function);
+    for row in &mut shown.table.rows {
+        row.name = text::shown_name(&row.name);
     }
     shown.text().lines().map(|line| escape(line).into_owned() + "\n").collect()
 }

@@ -20,7 +20,7 @@ mod system_calls;
 
 pub use frame::{Frame, Origin, file_name};
 pub use module_symbols::{Detail, ModuleSymbols};
-pub(crate) use names::without_closures;
+pub(crate) use names::{demangle, without_closures};
 pub use origin::own_frame;
 pub(crate) use origin::shown_path;
 pub(crate) use symbolizer::CodePlace;

@@ -12,7 +12,7 @@ const CPP_DEPTH: u32 = 64;
 
 /// The readable form of a symbol. A C name is returned unchanged. Every name is cut at a maximum
 /// length: a few bytes of a symbol can expand to a megabyte.
-pub(super) fn demangle(symbol: &str) -> String {
+pub(crate) fn demangle(symbol: &str) -> String {
     let mut name = Name::default();
     let written = match rustc_demangle::try_demangle(symbol) {
         // The alternate form leaves out the legacy hash and the v0 disambiguators.

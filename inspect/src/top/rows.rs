@@ -104,8 +104,8 @@ fn write_node(rows: &mut Vec<String>, node: &Node, depth: usize) {
 
 /// Functions of a CPU profile, the hottest first.
 pub(crate) fn functions(top: &Top) -> Part<FunctionRow> {
-    let rows = top.rows.iter().map(|row| FunctionRow {
-        name: row.function.clone(),
+    let rows = top.table.rows.iter().map(|row| FunctionRow {
+        name: row.name.clone(),
         flat_ns: row.flat,
         cum_ns: row.cum,
     });

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Function, FunctionId, Label, LabelValue, Line, Location, LocationId, Mapping, MappingId, Profile, TextId,
-    ValueType,
+    Function, FunctionId, Ids, Label, LabelValue, Line, Location, LocationId, Mapping, MappingId, Profile,
+    TextId, ValueType, sort_labels,
 };
 use crate::proto;
 
@@ -75,9 +75,11 @@ impl Profile {
         for sample in &from.sample {
             let stack: Vec<LocationId> =
                 sample.location_id.iter().filter_map(|id| locations.get(id).copied()).collect();
-            let labels: Vec<Label> = sample
+            let mut labels: Vec<Label> = sample
                 .label
                 .iter()
+                // A label with a key alone says nothing.
+                .filter(|label| label.str != 0 || label.num != 0 || label.num_unit != 0)
                 .map(|label| {
                     let key = text(&mut to, label.key);
                     let value = if label.str == 0 {
@@ -88,9 +90,15 @@ impl Profile {
                     Label { key, value }
                 })
                 .collect();
+            sort_labels(&to.texts, &mut labels);
             let (stack, labels) = (to.stacks.intern(&stack), to.label_sets.intern(&labels));
             to.samples.push(stack, labels, &sample.value);
         }
+        to.ids = Ids {
+            mappings: Ids::of(from.mapping.iter().map(|mapping| mapping.id).collect()),
+            locations: Ids::of(from.location.iter().map(|location| location.id).collect()),
+            functions: Ids::of(from.function.iter().map(|function| function.id).collect()),
+        };
         to.comments = from.comment.iter().map(|comment| text(&mut to, *comment)).collect();
         to.default_sample_type = text(&mut to, from.default_sample_type);
         to.doc_url = text(&mut to, from.doc_url);

@@ -1,6 +1,6 @@
 //! The table of options, and how one is read and set by its name.
 
-use super::{Granularity, Settings, Sort};
+use super::values::{Granularity, Settings, Sort};
 
 /// An option of a report.
 #[derive(Debug, Clone, Copy)]

@@ -11,6 +11,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rgops_inspect::budget;
 use rgops_inspect::profile::{self, proto::Profile, top};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
@@ -105,8 +106,12 @@ fn go_tool_pprof_prints_our_numbers() {
         let taken = Taken::of(&leaky, &directory, window);
         assert_eq!(taken.profile.duration_nanos > 900_000_000, !window.is_empty());
         for kind in ["inuse_space", "alloc_objects", "inuse_objects", "alloc_space"] {
-            let ours =
-                top::top(&taken.profile, top::Options { sample_type: kind, rows: 0, by_cum: false }).text();
+            let ours = top::within(
+                &budget::standard(),
+                &taken.profile,
+                top::Options { sample_type: kind, rows: 0, by_cum: false },
+            )
+            .text();
             let theirs = go_top(&taken.file, kind);
             assert_eq!(without_time(&ours), without_time(&theirs), "{kind}");
         }

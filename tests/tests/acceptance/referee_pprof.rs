@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use object::{Object as _, ObjectSection as _};
+use rgops_inspect::budget;
 use rgops_inspect::heap::{Heap, HeapKind};
 use rgops_inspect::profile::{self, CpuProfile, Process, proto::Profile, top};
 use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
@@ -58,7 +59,9 @@ fn top_is_the_same_line_by_line_as_go_tool_pprof() {
                 ("cpu", 10, true),
                 ("cpu", 0, true),
             ] {
-                let ours = top::top(&read, top::Options { sample_type, rows, by_cum }).text();
+                let ours =
+                    top::within(&budget::standard(), &read, top::Options { sample_type, rows, by_cum })
+                        .text();
                 let theirs = go_top(&path, &format!("-sample_index={sample_type}"), rows, by_cum);
                 assert_eq!(ours, theirs, "{spread:?} {period_ns} {sample_type} {rows}");
                 compared += ours.lines().count();
@@ -91,8 +94,12 @@ fn top_of_a_heap_is_the_same_line_by_line_as_go_tool_pprof() {
                 if !is_long() && at != number % 2 {
                     continue;
                 }
-                let ours =
-                    top::top(&read, top::Options { sample_type: kind.name(), rows, by_cum: false }).text();
+                let ours = top::within(
+                    &budget::standard(),
+                    &read,
+                    top::Options { sample_type: kind.name(), rows, by_cum: false },
+                )
+                .text();
                 let theirs = go_top(&path, &format!("-{}", kind.name()), rows, false);
                 assert_eq!(ours, theirs, "{largest} {is_window} {kind:?} {rows}");
                 compared += ours.lines().count();

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use rgops_inspect::budget;
 use rgops_inspect::profile::{self, proto::Profile, top};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
@@ -126,17 +127,24 @@ impl Taken {
 
     /// The cumulative value of the program's function of this name; 0 if no sample contains it.
     fn value(&self, function: &str, kind: &str) -> f64 {
-        let top = top::top(&self.profile, top::Options { sample_type: kind, rows: 0, by_cum: false });
+        let top = top::within(
+            &budget::standard(),
+            &self.profile,
+            top::Options { sample_type: kind, rows: 0, by_cum: false },
+        );
         let name = format!("allocators::{function}");
-        top.rows.iter().find(|row| row.function == name).map_or(0.0, |row| row.cum as f64)
+        top.table.rows.iter().find(|row| *row.name == *name).map_or(0.0, |row| row.cum as f64)
     }
 
     fn names_what_is_kept(&self) {
         // The innermost line is the program's own: frames of the allocator are removed, although with line tables
         // alone they have short names.
-        let top =
-            top::top(&self.profile, top::Options { sample_type: "inuse_space", rows: 1, by_cum: false });
-        assert_eq!(top.rows[0].function, "fill", "{}", self.json);
+        let top = top::within(
+            &budget::standard(),
+            &self.profile,
+            top::Options { sample_type: "inuse_space", rows: 1, by_cum: false },
+        );
+        assert_eq!(&*top.table.rows[0].name, "fill", "{}", self.json);
         let kept = self.value("keep", "inuse_space");
         println!("kept: {kept}, truth {KEPT}, {:+.2} sigma", (kept - KEPT) / SIGMA);
         assert!((kept - KEPT).abs() < 3.0 * SIGMA, "{kept} of {KEPT}: {}", self.json);

@@ -6,6 +6,7 @@ use rgops_protocol::reply::pprof_heap::{
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Stack, StackEnd};
 
 use super::*;
+use crate::budget::Budget;
 use crate::heap::DumpError;
 use crate::profile::{Incomplete, Process, proto::Profile, top};
 
@@ -92,8 +93,12 @@ fn live_is_allocated_minus_freed_and_each_stack_is_one_sample() {
     assert_eq!(profile.text(profile.default_sample_type), "inuse_space");
     assert_eq!((profile.period, profile.duration_nanos), (524_288, 0));
     // A stack that could not be kept still has a row.
-    let text =
-        top::top(&profile, top::Options { sample_type: "alloc_objects", rows: 0, by_cum: false }).text();
+    let text = top::within(
+        &Budget::new(1 << 30),
+        &profile,
+        top::Options { sample_type: "alloc_objects", rows: 0, by_cum: false },
+    )
+    .text();
     assert!(text.contains("<stack not kept>"), "{text}");
     // All are return addresses: each location is one byte before.
     let addresses: Vec<u64> = profile.location.iter().map(|location| location.address).collect();
@@ -111,7 +116,12 @@ fn a_window_is_the_difference_and_may_be_negative() {
     let profile = heap.into_profile(true, None);
     assert_eq!(values(&profile), [vec![1, 1 << 30, -2, -(2 << 30)]]);
     assert_eq!(profile.duration_nanos, 2_000_000_000);
-    let text = top::top(&profile, top::Options { sample_type: "inuse_space", rows: 0, by_cum: false }).text();
+    let text = top::within(
+        &Budget::new(1 << 30),
+        &profile,
+        top::Options { sample_type: "inuse_space", rows: 0, by_cum: false },
+    )
+    .text();
     assert!(text.contains("Duration: 2s, Total samples = 2GB"), "{text}");
     assert!(text.contains("-2GB"), "{text}");
 }

@@ -25,12 +25,14 @@ impl CpuProfile {
             .map(|thread| (thread.tid, tables.text(&thread.name)))
             .collect();
         let (thread, tid_key) = (tables.text("thread"), tables.text("tid"));
+        let start_ns = self.start.as_ref().map_or(0, |start| start.unix_ns);
+        let timestamp = self.has_times.then(|| (tables.text("timestamp"), tables.text("nanoseconds")));
         let mut weights: Vec<_> = self.weights.drain().collect();
         // Neither the file nor a comparison of two files may depend on the order of a hash map.
         weights.sort_by(|(left, a), (right, b)| b.cmp(a).then_with(|| left.cmp(right)));
         let sample = weights
             .into_iter()
-            .map(|((tid, stack), weight)| {
+            .map(|((tid, stack, time_ns), weight)| {
                 let weight = i64::try_from(weight).unwrap_or(i64::MAX);
                 let mut label = Vec::new();
                 if tid < FIRST_NUMBERED_THREAD {
@@ -38,6 +40,10 @@ impl CpuProfile {
                 }
                 if let Some(name) = thread_names.get(&tid).filter(|name| **name != 0) {
                     label.push(Label { key: thread, str: *name, num: 0, num_unit: 0 });
+                }
+                if let Some((key, num_unit)) = timestamp {
+                    let num = i64::try_from(start_ns.saturating_add(time_ns)).unwrap_or(i64::MAX);
+                    label.push(Label { key, str: 0, num, num_unit });
                 }
                 let value = vec![weight, weight.saturating_mul(period)];
                 Sample { location_id: stack.into_vec(), value, label }

@@ -24,8 +24,10 @@ pub struct CpuProfile {
     pub(super) totals: Option<CpuTotals>,
     pub(super) notes: Vec<Note>,
     pub(super) locations: Locations,
-    /// Sum of weights by thread and stack.
-    pub(super) weights: HashMap<(u32, Box<[u64]>), u64>,
+    /// Sum of weights by thread, stack and time.
+    pub(super) weights: HashMap<(u32, Box<[u64]>, u64), u64>,
+    /// Whether samples keep their times; otherwise the time of all is 0.
+    pub(super) has_times: bool,
     kept_frames: usize,
     pub(super) weight: u64,
     pub(super) samples: u64,
@@ -44,11 +46,19 @@ impl CpuProfile {
             notes: Vec::new(),
             locations,
             weights: HashMap::new(),
+            has_times: false,
             kept_frames: 0,
             weight: 0,
             samples: 0,
             not_kept: 0,
         }
+    }
+
+    /// The same, whose samples keep the time at which they were taken, as a label. The file is as much larger as samples
+    /// with the same stack are not joined.
+    #[must_use]
+    pub fn with_times(self, has_times: bool) -> CpuProfile {
+        CpuProfile { has_times, ..self }
     }
 
     /// Takes the next part of the answer. Ignored after the budget is exhausted.
@@ -139,12 +149,13 @@ impl CpuProfile {
             })
             .collect::<Result<_, _>>()?;
         let length = stack.len();
-        if let Some(sum) = self.weights.get_mut(&(sample.tid, stack.clone())) {
+        let time_ns = if self.has_times { sample.time_ns } else { 0 };
+        if let Some(sum) = self.weights.get_mut(&(sample.tid, stack.clone(), time_ns)) {
             *sum = sum.saturating_add(weight);
         } else if self.kept_frames + length <= MAX_KEPT_FRAMES {
             self.process.budget.charge(STACK_BYTES + FRAME_BYTES.saturating_mul(length as u64))?;
             self.kept_frames += length;
-            self.weights.insert((sample.tid, stack), weight);
+            self.weights.insert((sample.tid, stack, time_ns), weight);
         } else {
             self.not_kept = self.not_kept.saturating_add(weight);
         }

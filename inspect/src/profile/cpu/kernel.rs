@@ -67,7 +67,7 @@ impl CpuProfile {
         let found = self.locations.leaves_at_system_calls();
         let (mut inside, mut unknown) = (0_u64, self.not_kept);
         let mut reasons: HashMap<&str, (&Unavailable, u64)> = HashMap::new();
-        for ((_, stack), weight) in &self.weights {
+        for ((_, stack, _), weight) in &self.weights {
             let sum = match stack.first().map(|leaf| found.get(leaf)) {
                 // Code of no module makes no system call.
                 Some(None | Some(Ok(false))) => continue,

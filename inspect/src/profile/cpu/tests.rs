@@ -76,6 +76,24 @@ fn equal_stacks_of_a_thread_are_one_sample_and_weights_add_up() {
 }
 
 #[test]
+fn samples_with_times_are_apart_and_have_the_time_since_1970() {
+    let mut profile = started().with_times(true);
+    profile.add(PprofCpuPart::Modules(vec![module("/bin/shop", 0x4000, 2)]));
+    let at = |time_ns| CpuSample { time_ns, ..sample(1, 2, &[0x4020]) };
+    profile.add(PprofCpuPart::Samples(vec![at(1), at(5), at(1)]));
+    let built = profile.build(None);
+    let rows: Vec<_> = built
+        .sample
+        .iter()
+        .map(|sample| {
+            let time = sample.label.last().expect("it has a time");
+            (sample.value[0], built.text(time.key), time.num, built.text(time.num_unit))
+        })
+        .collect();
+    assert_eq!(rows, [(4, "timestamp", 100, "nanoseconds"), (2, "timestamp", 104, "nanoseconds")]);
+}
+
+#[test]
 fn kernel_time_of_code_without_a_file_is_none_and_that_of_a_missing_file_unavailable() {
     let mut profile = started();
     profile.add(PprofCpuPart::Modules(vec![module("[vdso]", 0x1000, 1), module("/no/shop", 0x4000, 2)]));

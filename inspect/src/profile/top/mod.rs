@@ -4,6 +4,5 @@ mod counting;
 #[cfg(test)]
 mod tests;
 
-pub use counting::within;
-pub use rgops_pprof::model::Inlined;
-pub use rgops_pprof::top::{Options, Row, Top, top};
+pub use counting::{Options, Top, within};
+pub use rgops_pprof::report::top::{Inlined, Row};

@@ -36,7 +36,7 @@ impl Found {
     }
 
     /// Why names are incomplete, and how to complete them.
-    pub(in crate::symbols) fn explain(&self, detail: Detail) -> (String, String) {
+    pub(crate) fn explain(&self, detail: Detail) -> (String, String) {
         let profile = "in the program's Cargo.toml, under [profile.release]:";
         let has_searched = !self.searched.is_empty();
         // Of the files in a searched directory, that is said once.

@@ -1,0 +1,79 @@
+//! Instructions are those of `objdump -d`.
+
+use super::*;
+
+/// By address the instructions that objdump prints, without what is at the target.
+fn of_objdump(file: &Path, syntax: &str) -> BTreeMap<u64, String> {
+    let mut objdump = Command::new("objdump");
+    objdump.args(["-d", "--no-show-raw-insn", "-M", syntax]).arg(file);
+    let output = objdump.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = |line: &str| {
+        let (address, instruction) = line.trim().split_once(":\t")?;
+        Some((u64::from_str_radix(address, 16).ok()?, without_name(instruction)))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+fn without_name(instruction: &str) -> String {
+    instruction.split(" <").next().unwrap_or_default().trim_end().to_owned()
+}
+
+#[test]
+fn instructions_of_functions_all_over_a_program_are_those_of_objdump() {
+    let none = profile(std::iter::empty(), &build_id(program()));
+    let (path, build_id) = (program().to_string_lossy(), build_id(program()));
+    let file = ObjectFile { path: &path, build_id: &build_id, mapping: none.mapping(MappingId(0)) };
+    for (syntax, is_intel) in [("att", false), ("intel", true)] {
+        let expected = of_objdump(program(), syntax);
+        let files = files();
+        let (mut functions, mut count) = (0, 0);
+        // Their frames take most of the time.
+        for code in files.code(&file, &|_| true, None).unwrap().into_iter().step_by(8) {
+            for instruction in files.instructions(&file, code.start, code.end, is_intel).unwrap() {
+                let own = without_name(&instruction.text);
+                let theirs = expected.get(&instruction.address).map_or("nothing", String::as_str);
+                assert_eq!(own, theirs, "{syntax}, {:?} at {:#x}", code.names, instruction.address);
+                count += 1;
+            }
+            functions += 1;
+        }
+        assert!(functions > 50 && count > 3_000, "{syntax}: {functions} functions, {count} instructions");
+    }
+}
+
+#[test]
+fn targets_have_the_names_of_their_functions() {
+    let none = profile(std::iter::empty(), &build_id(program()));
+    let (path, build_id) = (program().to_string_lossy(), build_id(program()));
+    let file = ObjectFile { path: &path, build_id: &build_id, mapping: none.mapping(MappingId(0)) };
+    let files = files();
+    let [main] = &files.code(&file, &|name| name == "main::main", None).unwrap()[..] else { panic!() };
+    let instructions = files.instructions(&file, main.start, main.end, false).unwrap();
+    let mut texts = instructions.iter().map(|instruction| &*instruction.text);
+    assert!(
+        texts.any(|text| text.starts_with("call   ") && text.ends_with(" <main::work>")),
+        "{instructions:?}"
+    );
+}
+
+#[test]
+fn bytes_that_are_no_instruction_are_bad() {
+    let mut texts = Vec::new();
+    let names = |_: u64| None;
+    crate::code::x86::disassemble(
+        &[0x06, 0x90, 0x0f],
+        0x10,
+        crate::code::x86::Syntax::Att,
+        &names,
+        &mut |at, text| {
+            texts.push((at, text));
+            true
+        },
+    );
+    assert_eq!(
+        texts,
+        [(0x10, "(bad)"), (0x11, "nop"), (0x12, "(bad)")].map(|(at, text)| (at, text.to_owned()))
+    );
+}

@@ -1,0 +1,193 @@
+//! Regular expressions as Go's `regexp` reads them: what is written for pprof means the same here.
+
+use std::fmt::Write as _;
+
+/// A regular expression in Go's syntax.
+///
+/// Most of it is also the syntax of the crate `regex`. What differs is translated: `{{closure}}` is text, `[[]` is a
+/// bracket, `\d`, `\w`, `\s` and `\b` are of ASCII, and `\Q…\E` quotes.
+///
+/// ```
+/// use rgops_pprof::Pattern;
+///
+/// let closures = Pattern::new(r"run::{{closure}}")?;
+/// assert!(closures.is_match("shop::run::{{closure}}"));
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Pattern(regex::Regex);
+
+/// The size of a compiled expression, which bounds the memory that a hostile one takes.
+const COMPILED_BYTES: usize = 4 << 20;
+
+impl Pattern {
+    /// Compiles `text`.
+    ///
+    /// # Errors
+    /// What is wrong with it: `error parsing regexp: unclosed group`.
+    pub fn new(text: &str) -> Result<Pattern, String> {
+        regex::RegexBuilder::new(&translate(text))
+            .octal(true)
+            .size_limit(COMPILED_BYTES)
+            .dfa_size_limit(COMPILED_BYTES)
+            .build()
+            .map(Pattern)
+            .map_err(|error| format!("error parsing regexp: {}", reason(&error)))
+    }
+
+    /// Whether it matches any part of `text`.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    /// Where it matches first, in bytes.
+    pub fn find(&self, text: &str) -> Option<std::ops::Range<usize>> {
+        self.0.find(text).map(|found| found.range())
+    }
+}
+
+/// The last line of an error of `regex`; those before show where.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+}
+
+/// From Go's syntax to that of `regex`.
+fn translate(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        match first {
+            '\\' => rest = escape(rest, false, &mut out),
+            '[' => rest = class(rest, &mut out),
+            '{' if repeat_length(rest).is_none() => {
+                out.push_str("\\{");
+                rest = &rest[1..];
+            }
+            _ => {
+                out.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    out
+}
+
+/// The length of `{2}`, `{2,}` or `{2,3}` at the start of `text`.
+fn repeat_length(text: &str) -> Option<usize> {
+    let end = text.find('}')?;
+    let (least, most) = match text.get(1..end)?.split_once(',') {
+        Some((least, most)) => (least, most),
+        None => (text.get(1..end)?, ""),
+    };
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    (!least.is_empty() && digits(least) && digits(most)).then_some(end + 1)
+}
+
+/// Translates the escape at the start of `text`. Returns what follows it.
+fn escape<'t>(text: &'t str, is_in_class: bool, out: &mut String) -> &'t str {
+    let Some(escaped) = text[1..].chars().next() else {
+        out.push('\\');
+        return "";
+    };
+    let rest = &text[1 + escaped.len_utf8()..];
+    let (digits, word, space) = ("0-9", "0-9A-Za-z_", "\\t\\n\\x0C\\r ");
+    let set = match escaped {
+        'd' | 'D' => digits,
+        'w' | 'W' => word,
+        's' | 'S' => space,
+        'Q' if !is_in_class => {
+            let (quoted, rest) = rest.split_once("\\E").unwrap_or((rest, ""));
+            out.push_str(&regex::escape(quoted));
+            return rest;
+        }
+        'b' | 'B' if !is_in_class => {
+            // `\B` of ASCII could match inside a character, which `regex` does not allow in text.
+            out.push_str(if escaped == 'b' { "(?-u:\\b)" } else { "\\B" });
+            return rest;
+        }
+        'C' if !is_in_class => {
+            out.push_str("(?s:.)");
+            return rest;
+        }
+        _ => {
+            out.push('\\');
+            out.push(escaped);
+            return rest;
+        }
+    };
+    // Writing to a string cannot fail.
+    let _ = match (escaped.is_ascii_uppercase(), is_in_class) {
+        (true, _) => write!(out, "[^{set}]"),
+        (false, true) => write!(out, "{set}"),
+        (false, false) => write!(out, "[{set}]"),
+    };
+    rest
+}
+
+/// Translates the class at the start of `text`: `[a-z]`. Returns what follows it.
+fn class<'t>(text: &'t str, out: &mut String) -> &'t str {
+    out.push('[');
+    let mut rest = &text[1..];
+    if let Some(negated) = rest.strip_prefix('^') {
+        out.push('^');
+        rest = negated;
+    }
+    let mut is_first = true;
+    while let Some(first) = rest.chars().next() {
+        match first {
+            ']' if !is_first => {
+                out.push(']');
+                return &rest[1..];
+            }
+            '\\' => rest = escape(rest, true, out),
+            '[' if rest.starts_with("[:") && rest.contains(":]") => {
+                let end = rest.find(":]").map_or(rest.len(), |end| end + 2);
+                out.push_str(&rest[..end]);
+                rest = &rest[end..];
+            }
+            _ => {
+                // `&&`, `--`, `~~` and `[` mean something in classes of `regex` only.
+                if matches!(first, ']' | '[' | '&' | '~') {
+                    out.push('\\');
+                }
+                out.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+        is_first = false;
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, text: &str) -> bool {
+        Pattern::new(pattern).is_ok_and(|pattern| pattern.is_match(text))
+    }
+
+    #[test]
+    fn expressions_mean_what_they_mean_in_go() {
+        assert!(matches("main|runtime", "x.main") && !matches("^main$", "main.x"));
+        assert!(matches("{{closure}}", "a::{{closure}}::b") && matches("a{,2}", "a{,2}"));
+        assert!(matches("^a{2,3}$", "aaa") && !matches("^a{2}$", "aaa"));
+        assert!(matches("[[]", "a[") && matches("[]]", "]") && matches("[^]]", "a"));
+        assert!(matches("^[a&&b]+$", "a&b") && matches("^[[:alpha:]_]+$", "a_b"));
+        assert!(matches(r"\Qa.b(\E$", "a.b(") && !matches(r"\Qa.b\E", "axb"));
+        assert!(matches(r"^\d\w\s$", "1a ") && !matches(r"\d", "٣") && matches(r"^[\d.]+$", "1.2"));
+        assert!(matches(r"\bmain\b", "a main.b") && matches(r"^\D$", "x") && matches(r"^[\W]$", "-"));
+        assert!(matches("(?i)MAIN", "main") && matches("(?P<n>a)b", "ab") && matches(r"\101", "A"));
+    }
+
+    #[test]
+    fn what_is_not_an_expression_is_refused_with_the_reason() {
+        for wrong in ["(", "a)", "*a", "[a", "\\", "(?z)", "a{2000000}{2000000}"] {
+            let said = Pattern::new(wrong).map(|_| ()).expect_err(wrong);
+            assert!(said.starts_with("error parsing regexp: ") && said.len() > 22, "{wrong}: {said}");
+        }
+        assert_eq!(Pattern::new("(").map(|_| ()), Err("error parsing regexp: unclosed group".to_owned()));
+    }
+}

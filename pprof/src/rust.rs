@@ -1,1 +1,0 @@
-//! Names and frames as Rust developers read them.
