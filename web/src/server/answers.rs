@@ -1,0 +1,199 @@
+//! Which answer an address has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use super::guard::guard;
+use super::headers::{body, html, redirect};
+use super::state::State as Shared;
+use super::work::{Made, Part};
+use crate::assets::Asset;
+use crate::configs::Config;
+use crate::downloads::Download;
+use crate::layout::{self, Around};
+use crate::page::{Page, PageError};
+use crate::pages::Maker;
+use crate::query::{Query, decode};
+use crate::views::{VIEWS, View};
+
+/// The most bytes of a form, and the time for it to arrive.
+const FORM_BYTES: usize = 16 << 10;
+const FORM_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most characters of a config's name, and the most configs.
+const NAME_CHARS: usize = 100;
+const CONFIGS: usize = 200;
+
+/// All addresses.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/{secret}", get(first))
+        .route("/{secret}/", get(first))
+        .route("/{secret}/ui", get(first))
+        .route("/{secret}/ui/", get(first))
+        .route("/{secret}/ui/{page}", get(view))
+        .route("/{secret}/ui/assets/{name}", get(asset))
+        .route("/{secret}/ui/download/{name}", get(download))
+        .route("/{secret}/ui/configs/{action}", post(configs))
+        .fallback(nothing)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard))
+        .with_state(shared)
+}
+
+/// Leads to the first view.
+async fn first(State(shared): State<Arc<Shared>>, RawQuery(raw): RawQuery) -> Response {
+    let route = VIEWS.first().map_or("", |view| view.route);
+    let raw = raw.map_or_else(String::new, |raw| format!("?{raw}"));
+    redirect(&format!("/{}/ui/{route}{raw}", shared.secret.text()))
+}
+
+async fn nothing() -> Response {
+    html(StatusCode::NOT_FOUND, layout::refusal("There is no such page."))
+}
+
+async fn asset(Path((_, name)): Path<(String, String)>) -> Response {
+    match Asset::find(&name) {
+        Some(asset) => body(StatusCode::OK, asset.kind, asset.text.into()),
+        None => nothing().await,
+    }
+}
+
+/// A view's page, or its data if `.json` is behind its route.
+async fn view(
+    State(shared): State<Arc<Shared>>,
+    Path((_, file)): Path<(String, String)>,
+    RawQuery(raw): RawQuery,
+) -> Response {
+    let (route, part) = match file.strip_suffix(".json") {
+        Some(route) => (route, Part::Data),
+        None => (&*file, Part::Page),
+    };
+    let (Some(view), Some(maker)) = (View::at(route), Maker::at(route)) else { return nothing().await };
+    let base = &shared.analyser.settings;
+    let raw = raw.unwrap_or_default();
+    let (query, made) = match Query::parse(base, view, &raw) {
+        Err(error) => (Query::new(base), Err(error.into())),
+        Ok(query) => {
+            let href = query.href(view);
+            let made = shared.work.make(&shared.analyser, maker, part, query.clone(), href).await;
+            (query, made)
+        }
+    };
+    let store = Arc::clone(&shared.analyser.configs);
+    let configs = tokio::task::spawn_blocking(move || store.load()).await.unwrap_or_else(|_| Ok(Vec::new()));
+    let around =
+        Around { analyser: &shared.analyser, token: shared.token.text(), view, query: &query, configs };
+    match made.as_deref() {
+        Ok(Made::Page(page)) => html(StatusCode::OK, layout::page(&around, page)),
+        Ok(Made::Data(data)) => body(StatusCode::OK, "application/json", Body::from(data.clone())),
+        Ok(Made::File(_)) => nothing().await,
+        Err(error) if part == Part::Page => html(status(error), layout::page(&around, &problem(error))),
+        Err(error) => body(status(error), "text/plain; charset=utf-8", Body::from(error.to_string())),
+    }
+}
+
+/// A file. It is of the first view, whose parameters do not change it.
+async fn download(
+    State(shared): State<Arc<Shared>>,
+    Path((_, name)): Path<(String, String)>,
+    RawQuery(raw): RawQuery,
+) -> Response {
+    let (Some(view), Some(file)) = (VIEWS.first(), Download::find(&name)) else { return nothing().await };
+    let Some(maker) = Maker::at(view.route) else { return nothing().await };
+    let made = match Query::parse(&shared.analyser.settings, view, &raw.unwrap_or_default()) {
+        Err(error) => Err(error.into()),
+        Ok(query) => {
+            let query = query.only_options();
+            let href = query.href(view);
+            shared.work.make(&shared.analyser, maker, Part::File(file), query, href).await
+        }
+    };
+    let mut response = match made.as_deref() {
+        Ok(Made::File(file)) => body(StatusCode::OK, "application/octet-stream", Body::from(file.clone())),
+        Ok(_) => return nothing().await,
+        Err(error) => return html(status(error), layout::refusal(&error.to_string())),
+    };
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{file}\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    response
+}
+
+fn status(error: &PageError) -> StatusCode {
+    match error {
+        PageError::Request(_) => StatusCode::BAD_REQUEST,
+        PageError::NotFound(_) => StatusCode::NOT_FOUND,
+        PageError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+        PageError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn problem(error: &PageError) -> Page {
+    let title = match error {
+        PageError::Request(_) | PageError::NotFound(_) => "This view cannot be shown",
+        PageError::Stopped => "This view was not finished",
+        PageError::Internal(_) => "Something is wrong in rgops",
+    };
+    Page { title: title.to_owned(), ..Page::of(layout::problem(title, &error.to_string())) }
+}
+
+/// Saves or deletes a config, and leads back to where the form was.
+async fn configs(
+    State(shared): State<Arc<Shared>>,
+    Path((_, action)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let form = tokio::time::timeout(FORM_TIMEOUT, to_bytes(request.into_body(), FORM_BYTES)).await;
+    let Ok(Ok(form)) = form else {
+        return html(
+            StatusCode::BAD_REQUEST,
+            layout::refusal("The form is too large, or did not arrive in time."),
+        );
+    };
+    let form = String::from_utf8_lossy(&form);
+    let field = |name: &str| {
+        let value = form.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
+        value.and_then(|(_, value)| decode(value).ok()).unwrap_or_default()
+    };
+    if !shared.token.is(&field("token")) {
+        let why = "The form is not from a page of this server. Open the page again.";
+        return html(StatusCode::FORBIDDEN, layout::refusal(why));
+    }
+    let Some(view) = View::at(&field("view")) else { return nothing().await };
+    let raw = field("query");
+    let name = field("name").trim().to_owned();
+    let analyser = Arc::clone(&shared.analyser);
+    let edited = tokio::task::spawn_blocking(move || {
+        let query = Query::parse(&analyser.settings, view, &raw).map_err(|error| error.to_string())?;
+        match &*action {
+            "save" => save(&analyser, name, &query)?,
+            "delete" => analyser.configs.delete(&name)?,
+            action => return Err(format!("there is no action {action:?}")),
+        }
+        Ok(query.href(view))
+    });
+    match edited.await {
+        Ok(Ok(href)) => redirect(&format!("/{}/ui/{href}", shared.secret.text())),
+        Ok(Err(why)) => html(StatusCode::BAD_REQUEST, layout::refusal(&why)),
+        Err(_) => html(StatusCode::INTERNAL_SERVER_ERROR, layout::refusal("The configs cannot be kept.")),
+    }
+}
+
+fn save(analyser: &crate::Analyser, name: String, query: &Query) -> Result<(), String> {
+    let chars = name.chars().count();
+    if chars == 0 || chars > NAME_CHARS || name.chars().any(char::is_control) {
+        return Err(format!("The name of a config has 1 to {NAME_CHARS} characters. Go back and write one."));
+    }
+    let known = analyser.configs.load()?;
+    if known.len() >= CONFIGS && !known.iter().any(|config| config.name == name) {
+        return Err(format!("There are {CONFIGS} configs already. Delete one first."));
+    }
+    let options = query.changed().into_iter().map(|(option, value)| (option.name.to_owned(), value));
+    analyser.configs.save(Config { name, options: options.collect() })
+}

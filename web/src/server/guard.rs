@@ -1,0 +1,84 @@
+//! Which requests are answered at all.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::headers::{self, redirect};
+use super::state::State as Shared;
+use crate::layout;
+
+/// Answers 403 to a request that did not come from the address that was printed or from one of our pages.
+pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let checked = check(&shared, request.method(), request.uri(), request.headers());
+    let response = match checked {
+        Ok(Known::Secret) => next.run(request).await,
+        Ok(Known::Ticket(view)) => redirect(&format!("/{}/ui/{view}", shared.secret.text())),
+        Err(why) => {
+            let mut response = headers::html(StatusCode::FORBIDDEN, layout::refusal(why));
+            response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+            response
+        }
+    };
+    headers::protect(response)
+}
+
+/// Why a request is answered.
+enum Known {
+    /// Its path has the secret.
+    Secret,
+    /// Its path is a ticket to this page.
+    Ticket(String),
+}
+
+fn check(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Known, &'static str> {
+    let is_loopback = shared.address.local().ip().is_loopback();
+    // HTTP/1.1 has exactly one; a request with an absolute address has it there, too, and must not disagree.
+    let host = only(headers, header::HOST).ok_or("The request does not say which host it is for.")?;
+    let is_same = uri.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(host));
+    if !is_same || !shared.address.is_host(host) {
+        return Err(if is_loopback {
+            "The request is for another host. Open the address that rgops printed."
+        } else {
+            "The request is for another host. Open the address by the IP address of the machine."
+        });
+    }
+    let is_origin =
+        |origin: &str| origin.strip_prefix("http://").is_some_and(|of| of.eq_ignore_ascii_case(host));
+    let foreign =
+        "The page of another site made this request. Open the address that rgops printed by itself.";
+    // Our pages send no referrer, and for that browsers write `null` as the origin of a form. Only Sec-Fetch-Site tells
+    // that from the `null` of a foreign page in a sandbox.
+    let is_own_page = only(headers, "sec-fetch-site") == Some("same-origin");
+    match (headers.contains_key(header::ORIGIN), only(headers, header::ORIGIN)) {
+        (false, _) => {}
+        (true, Some("null")) if is_own_page => {}
+        (true, Some(origin)) if is_origin(origin) => {}
+        _ => return Err(foreign),
+    }
+    match (headers.contains_key("sec-fetch-site"), only(headers, "sec-fetch-site")) {
+        (false, _) => {}
+        (true, _) if is_own_page => {}
+        (true, Some("none")) if method == Method::GET => {}
+        _ => return Err(foreign),
+    }
+    let secret = uri.path().split('/').nth(1).unwrap_or_default();
+    if shared.secret.is(secret) {
+        return Ok(Known::Secret);
+    }
+    let ticket =
+        (method == Method::GET).then(|| shared.tickets.take(uri.path().trim_start_matches('/'))).flatten();
+    ticket
+        .map(Known::Ticket)
+        .ok_or("The address lacks the secret part. Open the whole address that rgops printed.")
+}
+
+/// The value of a header that is there once.
+fn only(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok();
+    if values.next().is_some() { None } else { value }
+}

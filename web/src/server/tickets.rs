@@ -1,0 +1,56 @@
+//! Addresses that lead to a page once: what a browser is started with, because every user of a machine can read the
+//! arguments of programs.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::secret::Secret;
+
+/// How long a ticket is good.
+const GOOD: Duration = Duration::from_secs(60);
+/// The most tickets; an older one is not good any more.
+const MOST: usize = 16;
+
+/// Tickets that were not used yet, with the page that each leads to.
+#[derive(Default)]
+pub(super) struct Tickets(Mutex<Vec<(Secret, Instant, String)>>);
+
+impl Tickets {
+    /// A new one to `view`; `None` if the system has no random numbers.
+    pub(super) fn issue(&self, view: &str) -> Option<String> {
+        let ticket = Secret::random().ok()?;
+        let text = ticket.text().to_owned();
+        let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.retain(|(_, issued, _)| issued.elapsed() < GOOD);
+        if tickets.len() >= MOST {
+            tickets.remove(0);
+        }
+        tickets.push((ticket, Instant::now(), view.to_owned()));
+        Some(text)
+    }
+
+    /// The page that the ticket `text` leads to, if it is good. It is not good again.
+    pub(super) fn take(&self, text: &str) -> Option<String> {
+        let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = tickets.iter().position(|(ticket, issued, _)| ticket.is(text) && issued.elapsed() < GOOD)?;
+        Some(tickets.remove(at).2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_good_once() {
+        let tickets = Tickets::default();
+        let first = tickets.issue("top?f=a").expect("the system has random numbers");
+        assert_eq!(tickets.take(&first[1..]), None);
+        assert_eq!((tickets.take(&first), tickets.take(&first)), (Some("top?f=a".to_owned()), None));
+        let old = tickets.issue("").expect("the system has random numbers");
+        for _ in 0..MOST {
+            tickets.issue("");
+        }
+        assert_eq!(tickets.take(&old), None);
+    }
+}

@@ -1,0 +1,39 @@
+//! Pictures of all views, light and dark, for docs/screenshots:
+//! `RGOPS_SCREENSHOTS=docs/screenshots cargo test -p rgops-web --test browser screenshots`
+
+use crate::driver::Browser;
+use crate::fixture;
+
+/// Names of the pictures, and what they show.
+const PICTURES: &[(&str, &str)] = &[
+    ("flamegraph", "flamegraph"),
+    ("sandwich", "sandwich?p=shop::checkout"),
+    ("top", "top"),
+    ("graph", "graph"),
+    ("peek", "peek?fn=shop::checkout"),
+    ("source", "source?fn=shop::checkout"),
+    ("disasm", "disasm?fn=shop::checkout"),
+    ("tags", "tags"),
+    ("timeline", "timeline"),
+];
+/// The most bytes of a picture, which are kept in the repository.
+const MAX_BYTES: usize = 200 << 10;
+
+#[test]
+fn screenshots_are_small() {
+    let Some(to) = std::env::var_os("RGOPS_SCREENSHOTS").map(std::path::PathBuf::from) else { return };
+    let to = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(to);
+    let Some(browser) = Browser::start() else { return };
+    let server = fixture::server(fixture::shop());
+    std::fs::create_dir_all(&to).unwrap();
+    for (name, address) in PICTURES {
+        for (is_dark, suffix) in [(false, "light"), (true, "dark")] {
+            browser.prefer_dark(is_dark);
+            browser.open(&format!("{}{address}", server.url()));
+            browser.wait("document.readyState === 'complete'");
+            let png = browser.screenshot();
+            assert!(png.len() < MAX_BYTES, "{name} has {} bytes", png.len());
+            std::fs::write(to.join(format!("{name}-{suffix}.png")), png).unwrap();
+        }
+    }
+}
