@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::arguments::duration;
-use crate::command::{completions, diagnose, info, leaks, list, man, top, tree};
+use crate::command::{completions, diagnose, info, leaks, list, man, pprof, top, tree};
 use crate::exit::{Exit, Failure};
 
 const EXAMPLES: &str = "\
@@ -24,7 +24,8 @@ Examples:
 A TARGET is a pid, a unique process name, a socket path or host:port.
 
 Exit codes: 0 success, 1 internal error, 2 usage, 3 no such process or no agent, 4 refused,
-5 timed out, 6 partial answer, 8 findings (diagnose).";
+5 timed out, 6 partial answer, 8 findings (diagnose),
+9 grew above the limit (pprof -diff --fail-above).";
 
 /// Ask a running Rust program: stacks, memory, runtime stats, CPU and heap profiles, traces.
 ///
@@ -103,6 +104,9 @@ macro_rules! commands {
             /// Find the lines with growing memory
             #[command(display_order = 110)]
             Leaks(leaks::Leaks),
+            /// Analyse profiles: top, list, call graph, flame graph, in the terminal and in the browser
+            #[command(display_order = 105)]
+            Pprof(Box<pprof::Pprof>),
             /// Name the functions of a saved profile
             #[command(display_order = 115)]
             Symbolize(crate::command::symbolize::Symbolize),
@@ -136,6 +140,7 @@ macro_rules! commands {
                     Command::Diagnose(diagnose) => diagnose.run(),
                     Command::Top(top) => top.run(),
                     Command::Leaks(leaks) => leaks.run(),
+                    Command::Pprof(pprof) => pprof.run(),
                     Command::Symbolize(symbolize) => symbolize.run(),
                     Command::Completions(completions) => completions.run(CommandLine::command()),
                     Command::Man(man) => man.run(CommandLine::command()),

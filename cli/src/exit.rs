@@ -25,6 +25,8 @@ pub enum Exit {
     Partial = 6,
     /// `rgops diagnose` found something wrong with the program.
     Findings = 8,
+    /// `rgops pprof -diff --fail-above`: something grew above the limit.
+    Grew = 9,
 }
 
 impl From<Exit> for ExitCode {

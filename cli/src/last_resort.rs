@@ -9,6 +9,7 @@
 
 use std::io::Write as _;
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,14 @@ pub(crate) fn watch(budget: &Budget) {
     });
 }
 
+/// Whether the deadline of the command still holds.
+static HAS_DEADLINE: AtomicBool = AtomicBool::new(true);
+
+/// From now on a person asks for more, so the deadline of the command does not hold any more; the limit on memory does.
+pub(crate) fn without_deadline() {
+    HAS_DEADLINE.store(false, Ordering::SeqCst);
+}
+
 /// The limits, and the CPU time at the deadline.
 struct Watch {
     budget: Budget,
@@ -72,7 +81,7 @@ impl Watch {
             let why = format!("it was about to use more than {} MiB of memory", limit / (1024 * 1024));
             return Some(Failure::new(Exit::Partial, WHAT, why, FIX));
         }
-        let deadline = self.budget.deadline()?;
+        let deadline = self.budget.deadline().filter(|_| HAS_DEADLINE.load(Ordering::SeqCst))?;
         let used = cpu_time.filter(|_| now >= deadline)?;
         let late = used.saturating_sub(*self.late_since.get_or_insert(used));
         (late > GRACE).then(|| {

@@ -23,6 +23,7 @@ use clap::Parser;
 /// A wrong command line ends the process here with exit code 2, `--help` and `--version` with 0.
 pub fn run() -> ExitCode {
     let line = command::pprof_heap::accept_spelling_of_go(std::env::args_os());
+    let line = command::pprof::accept_spelling_of_pprof(line);
     match command_line::CommandLine::parse_from(line).run() {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -249,6 +249,9 @@ pub fn leave_full_screen() {
 
 type Hook = Box<dyn FnMut() + Send>;
 
+/// Whether the second Ctrl-C ends `rgops`.
+static SECOND_ENDS: AtomicBool = AtomicBool::new(true);
+
 static HOOK: Mutex<Option<Hook>> = Mutex::new(None);
 
 /// Runs `hook` on another thread at the first Ctrl-C. The second Ctrl-C ends `rgops` with code 130.
@@ -264,7 +267,7 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
     }
     let mut interrupted = false;
     ctrlc::set_handler(move || {
-        if std::mem::replace(&mut interrupted, true) {
+        if std::mem::replace(&mut interrupted, true) && SECOND_ENDS.load(Ordering::SeqCst) {
             give_up();
         }
         // It is in a process group of its own, so Ctrl-C does not reach it.
@@ -277,6 +280,15 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
         });
     })
     .map_err(|error| Failure::new(Exit::Internal, "cannot catch Ctrl-C", error.to_string(), ""))
+}
+
+/// Runs `hook` at each Ctrl-C from now on. None ends `rgops`.
+///
+/// # Errors
+/// As [`on_interrupt`].
+pub fn on_each_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> {
+    SECOND_ENDS.store(false, Ordering::SeqCst);
+    on_interrupt(hook)
 }
 
 /// Allows that the servers in `DEBUGINFOD_URLS` are asked for debug information. Ctrl-C ends that.

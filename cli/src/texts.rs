@@ -11,13 +11,14 @@ use clap::CommandFactory;
 use crate::command_line::CommandLine;
 
 /// Words that may follow `rgops` in a sentence.
-const PROSE: [&str; 13] = [
+const PROSE: [&str; 14] = [
     "agent",
     "agents",
     "as",
     "does",
     "has",
     "lists",
+    "needs",
     "of",
     "on",
     "or",
@@ -28,14 +29,16 @@ const PROSE: [&str; 13] = [
 ];
 
 /// Options of other programs that the texts contain.
-const FOREIGN_OPTIONS: [&str; 7] = [
+const FOREIGN_OPTIONS: [&str; 9] = [
     "--build-id",
     "--cfg",
     "--decompress-debug-sections",
     "--enable-stats",
     "--help",
+    "--lib",
     "--memory",
     "--release",
+    "--toolchain",
 ];
 
 /// Commands that no text may advise: run by root on a path that another user chose, or on a shared path, each does
@@ -184,9 +187,10 @@ fn wrong_commands(text: &str, command_line: &clap::Command) -> Vec<String> {
                         || argument.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
                 }),
                 // Go's spelling, which rgops also accepts.
-                (None, Some(short)) if short.len() > 1 => command
-                    .get_arguments()
-                    .any(|argument| argument.get_all_aliases().is_some_and(|all| all.contains(&short))),
+                (None, Some(short)) if short.len() > 1 => command.get_arguments().any(|argument| {
+                    argument.get_all_aliases().is_some_and(|all| all.contains(&short))
+                        || first == "pprof" && argument.get_long() == Some(short)
+                }),
                 (None, Some(short)) => {
                     let short = short.chars().next();
                     short.is_none() || command.get_arguments().any(|argument| argument.get_short() == short)
@@ -275,7 +279,13 @@ fn wrong_commands_and_options_are_found() {
     assert_eq!(wrong("use rgops stcak 7"), [r#"no command "stcak""#]);
     assert_eq!(wrong("rgops stack PID --hz 5"), ["stack has no --hz"]);
     assert_eq!(wrong("rgops stack -z 7 | rgops ls"), ["stack has no -z"]);
-    for right in ["rgops lists", "`rgops PID 2s`", "rgops pprof-heap 7 -alloc_space", "rgops trace --json"] {
+    for right in [
+        "rgops lists",
+        "`rgops PID 2s`",
+        "rgops pprof-heap 7 -alloc_space",
+        "rgops pprof -top -focus=x f",
+        "rgops trace --json",
+    ] {
         assert_eq!(wrong(right), [""; 0], "{right}");
     }
     assert_eq!(wrong_options("pass --symbolz DIR", &command_line), ["no option --symbolz"]);

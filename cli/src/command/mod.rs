@@ -9,6 +9,7 @@ pub mod leaks;
 pub mod list;
 pub mod man;
 mod output;
+pub mod pprof;
 mod print;
 pub mod symbolize;
 pub mod top;

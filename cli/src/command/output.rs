@@ -158,7 +158,7 @@ impl Saved {
 }
 
 /// The failure to open the file, before the request.
-fn refused(error: &OutputError) -> Failure {
+pub(super) fn refused(error: &OutputError) -> Failure {
     let exit = match &error.reason {
         Reason::System(system) => match system.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
@@ -173,7 +173,7 @@ fn refused(error: &OutputError) -> Failure {
 }
 
 /// The failure to write or save the file, after the request.
-fn lost(error: &OutputError) -> Failure {
+pub(super) fn lost(error: &OutputError) -> Failure {
     let mut failure = failure(Exit::Internal, error);
     if !matches!(error.reason, Reason::KeptBeside { .. }) {
         failure.why.push_str("; the file is lost, only the printed output remains");

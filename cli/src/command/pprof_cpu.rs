@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use rgops_inspect::profile;
 use rgops_inspect::session::{CpuProfileOptions, ProfileView};
+use rgops_pprof::Settings;
+use rgops_pprof::settings::Sort;
 
 use super::gathering::Gathering;
 use super::output::Output;
+use super::pprof;
 use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -20,6 +23,7 @@ pub(crate) const PLACE: usize = 90;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Ctrl-C ends the profile early and keeps what was gathered; a second Ctrl-C aborts.
+On a terminal it ends in the (pprof) prompt: see rgops pprof --help.
 Only you can read the file. Exit code 6: samples were lost, or the program ended.
 
 Examples:
@@ -44,9 +48,14 @@ pub struct PprofCpu {
     /// Sort the table of functions by what they use and call, as `-cum` of pprof
     #[arg(long)]
     cum: bool,
+    /// Keep the time of each sample, for the timeline of `rgops pprof --http`; the file is larger
+    #[arg(long)]
+    times: bool,
     /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
+    #[command(flatten)]
+    asked: pprof::Asked,
 }
 
 impl PprofCpu {
@@ -62,13 +71,32 @@ impl PprofCpu {
         let mut output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let stopper = session.stopper();
         terminal::on_interrupt(move || stopper.stop())?;
-        let options = CpuProfileOptions::default().duration(self.duration).hz(self.hz).by_cum(self.cum);
+        let options = CpuProfileOptions::default()
+            .duration(self.duration)
+            .hz(self.hz)
+            .by_cum(self.cum)
+            .times(self.times);
         let mut gathering = Gathering::new("Profiling CPU", "samples", self.duration);
         let answer = session.cpu_profile(&options, &mut |progress| gathering.show(progress))?;
         // Writing never fails: `keep` reports errors.
         let _ = answer.write_to(&mut output);
         let saved = output.keep("Profile");
         let view = ProfileView::default().file(saved.file.clone());
-        saved.print(&answer, &view, self.agent.json, |file| format!("next: go tool pprof -http=: {file}"))
+        let is_wanted = self.asked.is_wanted() && !self.agent.json && saved.file.is_some();
+        if !is_wanted {
+            return saved.print(&answer, &view, self.agent.json, |file| {
+                format!("next: go tool pprof -http=: {file}")
+            });
+        }
+        let file = saved.file.clone().map(PathBuf::from);
+        let exit = saved.print(&answer, &view, false, |file| format!("next: rgops pprof --http {file}"))?;
+        let mut bytes = Vec::new();
+        // Writing to memory never fails.
+        let _ = answer.write_to(&mut bytes);
+        let mut settings = Settings::default();
+        if self.cum {
+            settings.sort = Sort::Cum;
+        }
+        pprof::talk_about(&bytes, session.name(), file, settings, exit)
     }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use rgops_inspect::profile;
 use rgops_inspect::session::{HeapKind, HeapProfileOptions, ProfileView};
+use rgops_pprof::Settings;
 
 use super::gathering::Gathering;
 use super::output::Output;
+use super::pprof;
 use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -24,6 +26,7 @@ The file has the sample types of Go's heap profile: alloc_objects, alloc_space, 
 inuse_space. Numbers are estimates from samples; the lines below the table show their accuracy.
 As in Go, leaf frames of the allocator and of constructors (vec![], Box::new) are omitted. The program
 needs the wrapper rgops_agent::alloc::Sampling around its allocator, or jemalloc with prof:true.
+On a terminal it ends in the (pprof) prompt: see rgops pprof --help.
 Only you can read the file. Exit code 6: samples were lost, or the program ended.
 
 Examples:
@@ -48,6 +51,8 @@ pub struct PprofHeap {
     /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
+    #[command(flatten)]
+    asked: pprof::Asked,
 }
 
 /// The value that the table shows, chosen by options of `go tool pprof`.
@@ -125,7 +130,20 @@ impl PprofHeap {
             return saved.end(Err(error.into()));
         }
         let view = ProfileView::default().file(saved.file.clone());
-        saved.print(&answer, &view, self.agent.json, |file| format!("next: go tool pprof -http=: {file}"))
+        let is_wanted = self.asked.is_wanted() && !self.agent.json && saved.file.is_some();
+        if !is_wanted {
+            return saved.print(&answer, &view, self.agent.json, |file| {
+                format!("next: go tool pprof -http=: {file}")
+            });
+        }
+        let file = saved.file.clone().map(PathBuf::from);
+        let exit = saved.print(&answer, &view, false, |file| format!("next: rgops pprof --http {file}"))?;
+        let mut bytes = Vec::new();
+        // Writing to memory never fails.
+        let _ = answer.write_to(&mut bytes);
+        let mut settings = Settings::default();
+        settings.sample_index = self.kind.kind().name().to_owned();
+        pprof::talk_about(&bytes, session.name(), file, settings, exit)
     }
 }
 

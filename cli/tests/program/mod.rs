@@ -6,7 +6,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use rgops_tests::program::{Program, finished};
+use rgops_tests::program::Program;
+pub(crate) use rgops_tests::program::finished;
 
 /// Set in a target program, to its behaviour: `agent`, `plain`, or `directory:PATH`.
 pub(crate) const TARGET_VARIABLE: &str = "RGOPS_TEST_TARGET";

@@ -1,0 +1,244 @@
+//! A profile over HTTP: with a deadline, a limit of size, few redirects, and secrets for the named host alone.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rgops_pprof::Profile;
+use ureq::http::{HeaderMap, StatusCode};
+use ureq::{Agent, Body};
+
+use super::address::Address;
+use super::file::{MAX_FILE_BYTES, profile};
+use super::tls;
+use crate::command::pprof::arguments::Arguments;
+use crate::exit::{Exit, Failure};
+use crate::terminal;
+
+/// As Go's client.
+const MAX_REDIRECTS: usize = 10;
+
+/// What is shown of the text of an error.
+const MAX_ERROR_BYTES: u64 = 4 * 1024;
+
+/// What pprof adds to every deadline, for the way.
+const ON_THE_WAY: Duration = Duration::from_secs(5);
+
+/// A fetched profile, and its address.
+pub(super) struct Fetched {
+    pub(super) profile: Profile,
+    pub(super) address: Address,
+}
+
+/// Fetches the profile at `text`.
+pub(super) fn fetch(text: &str, arguments: &Arguments) -> Result<Fetched, Failure> {
+    let Some(mut address) = Address::parse(text) else {
+        // Not shown: what cannot be parsed may contain a password.
+        return Err(Failure::new(
+            Exit::Usage,
+            "cannot fetch the profile",
+            "the address is not http://, https:// or https+insecure://, or has no host",
+            "write it as http://HOST:PORT/debug/pprof/profile",
+        ));
+    };
+    let seconds = arguments.seconds.filter(|seconds| *seconds > 0);
+    if let Some(seconds) = seconds {
+        address.set_seconds(seconds);
+    }
+    terminal::say(&format!("Fetching profile over HTTP from {address}"));
+    if let Some(seconds) = seconds {
+        terminal::say(&format!("Please wait... ({})", go_duration(seconds)));
+    }
+    let deadline = deadline(arguments.timeout, address.seconds());
+    let bytes = Client::new(arguments, deadline)?.get(&address)?;
+    let what = || format!("cannot read the answer of {address}");
+    Ok(Fetched { profile: profile(&bytes, what)?, address })
+}
+
+/// pprof's: what was asked for, else one and a half times the profile, else a minute.
+fn deadline(timeout: Option<u32>, seconds: Option<u32>) -> Duration {
+    let seconds =
+        seconds.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()) * 3 / 2);
+    let timeout = timeout.filter(|timeout| *timeout > 0).map(|timeout| Duration::from_secs(timeout.into()));
+    timeout.or(seconds).unwrap_or(Duration::from_secs(60)) + ON_THE_WAY
+}
+
+/// Seconds as Go prints a duration: `1s`, `1m30s`, `1h0m0s`.
+fn go_duration(seconds: u32) -> String {
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest}s"),
+        (0, _) => format!("{minutes}m{rest}s"),
+        _ => format!("{hours}h{minutes}m{rest}s"),
+    }
+}
+
+/// Asks one server, and those it redirects to.
+pub(crate) struct Client<'a> {
+    arguments: &'a Arguments,
+    deadline: Duration,
+    /// For the named host.
+    token: Option<String>,
+}
+
+impl<'a> Client<'a> {
+    /// A client with the certificates and the token of `arguments`.
+    pub(crate) fn new(arguments: &'a Arguments, deadline: Duration) -> Result<Client<'a>, Failure> {
+        Ok(Client { arguments, deadline, token: super::token::for_http(arguments.token_file.as_deref())? })
+    }
+
+    /// The answer to GET.
+    fn get(&self, first: &Address) -> Result<Vec<u8>, Failure> {
+        let mut address = first.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let mut request = self.agent(&address)?.get(address.to_string());
+            if let Some(secret) = self.authorization(&address, first) {
+                request = request.header("authorization", secret);
+            }
+            let mut response = request.call().map_err(|error| self.failure(&address, &error))?;
+            let status = response.status();
+            let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+            match location.filter(|_| is_redirect(status)) {
+                Some(location) => {
+                    let Some(next) = address.follow(location) else {
+                        let why = format!("it redirects to {location}, which is not http:// or https://");
+                        return Err(refused(&address, why, "ask the server that has the profile"));
+                    };
+                    address = next;
+                }
+                None if status == StatusCode::OK => {
+                    let body = response.body_mut().with_config().limit(MAX_FILE_BYTES);
+                    return body.read_to_vec().map_err(|error| self.failure(&address, &error));
+                }
+                None => {
+                    let headers = response.headers().clone();
+                    return Err(status_failure(&address, status, &headers, response.body_mut()));
+                }
+            }
+        }
+        let why = format!("it redirects more than {MAX_REDIRECTS} times");
+        Err(refused(first, why, "ask the server that has the profile"))
+    }
+
+    /// The answer to POST: the names that a server has for addresses. It is not redirected.
+    pub(crate) fn post(&self, address: &Address, body: &[u8]) -> Result<Vec<u8>, Failure> {
+        let mut request = self.agent(address)?.post(address.to_string());
+        if let Some(secret) = self.authorization(address, address) {
+            request = request.header("authorization", secret);
+        }
+        let mut response = request.send(body).map_err(|error| self.failure(address, &error))?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            let headers = response.headers().clone();
+            return Err(status_failure(address, status, &headers, response.body_mut()));
+        }
+        let body = response.body_mut().with_config().limit(MAX_FILE_BYTES);
+        body.read_to_vec().map_err(|error| self.failure(address, &error))
+    }
+
+    /// The secret for `address`, if it is on the host that the user named.
+    fn authorization(&self, address: &Address, first: &Address) -> Option<String> {
+        match (&address.user, &self.token) {
+            (Some(user), _) => Some(format!("Basic {}", STANDARD.encode(user))),
+            (None, Some(token)) if address.is_same_host(first) => Some(format!("Bearer {token}")),
+            _ => None,
+        }
+    }
+
+    fn agent(&self, address: &Address) -> Result<Agent, Failure> {
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("rgops/", env!("CARGO_PKG_VERSION")))
+            .timeout_global(Some(self.deadline));
+        if address.is_loopback() {
+            config = config.proxy(None);
+        }
+        if address.scheme == "https" {
+            config = tls::configure(config, self.arguments, address.is_insecure)?;
+        }
+        Ok(config.build().new_agent())
+    }
+
+    fn failure(&self, address: &Address, error: &ureq::Error) -> Failure {
+        let what = format!("cannot fetch {address}");
+        let seconds = self.deadline.as_secs();
+        match error {
+            ureq::Error::Timeout(_) => {
+                let fix = format!("pass a longer -timeout: -timeout {}", seconds * 2);
+                Failure::new(
+                    Exit::TimedOut,
+                    what,
+                    format!("there was no complete answer within {seconds} s"),
+                    fix,
+                )
+            }
+            ureq::Error::BodyExceedsLimit(limit) => {
+                let why = format!("the answer is larger than {} MB", limit >> 20);
+                Failure::new(Exit::Refused, what, why, "pass the address of a profile")
+            }
+            ureq::Error::HostNotFound => Failure::new(
+                Exit::NotFound,
+                what,
+                "there is no host with this name",
+                "check the name of the host",
+            ),
+            ureq::Error::Io(error) => Failure::new(
+                Exit::NotFound,
+                what,
+                error.to_string(),
+                "check host and port, and that the program listens there",
+            ),
+            error => Failure::new(Exit::Refused, what, error.to_string(), tls::fix(error)),
+        }
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn refused(address: &Address, why: String, fix: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("cannot fetch {address}"), why, fix)
+}
+
+/// The status, and the text if it comes from pprof's own handlers: another text may be a page of a proxy.
+fn status_failure(address: &Address, status: StatusCode, headers: &HeaderMap, body: &mut Body) -> Failure {
+    let is_text = |value: &str| value.contains("text/plain");
+    let is_ours = headers.get("x-go-pprof").is_some_and(|value| !value.is_empty())
+        && headers.get("content-type").and_then(|value| value.to_str().ok()).is_some_and(is_text);
+    let text = is_ours.then(|| {
+        let mut bytes = Vec::new();
+        let read = std::io::Read::read_to_end(
+            &mut std::io::Read::take(body.as_reader(), MAX_ERROR_BYTES),
+            &mut bytes,
+        );
+        read.map(|_| String::from_utf8_lossy(&bytes).trim().to_owned()).unwrap_or_default()
+    });
+    let text = text.filter(|text| !text.is_empty()).map(|text| format!(" - {text}")).unwrap_or_default();
+    let (exit, fix) = match status.as_u16() {
+        401 | 403 => (
+            Exit::Refused,
+            "pass --token-file FILE, or set RGOPS_TOKEN, or write http://USER:PASSWORD@HOST/…",
+        ),
+        404 => (Exit::NotFound, "check the path: programs have profiles below /debug/pprof/"),
+        _ => (Exit::Refused, ""),
+    };
+    Failure::new(exit, format!("cannot fetch {address}"), format!("server response: {status}{text}"), fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_are_those_of_pprof() {
+        let seconds = |timeout, seconds| deadline(timeout, seconds).as_secs_f64();
+        assert_eq!(
+            [seconds(None, None), seconds(None, Some(5)), seconds(Some(2), Some(30))],
+            [65.0, 12.5, 7.0]
+        );
+        assert_eq!([go_duration(1), go_duration(90), go_duration(3600)], ["1s", "1m30s", "1h0m0s"]);
+    }
+}

@@ -1,0 +1,67 @@
+//! A profile from a file or standard input.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use rgops_pprof::Profile;
+use rgops_pprof::read_profile;
+
+use crate::exit::{Exit, Failure};
+
+/// The most bytes of a file or an answer before decompression. Profiles are far smaller; endless input must not fill
+/// the memory.
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// Reads a profile from a file.
+pub(super) fn open(path: &Path) -> Result<Profile, Failure> {
+    let what = || format!("cannot open {}", path.display());
+    let system = |error: io::Error| {
+        let exit = if error.kind() == io::ErrorKind::PermissionDenied { Exit::Refused } else { Exit::Usage };
+        Failure::new(exit, what(), error.to_string(), "pass a pprof file that you can read")
+    };
+    let file = File::open(path).map_err(system)?;
+    if file.metadata().map_err(system)?.is_dir() {
+        return Err(Failure::new(Exit::Usage, what(), "it is a directory", "pass a pprof file"));
+    }
+    let bytes = read_capped(file, what)?;
+    profile(&bytes, what)
+}
+
+/// Reads a profile from standard input.
+pub(super) fn stdin() -> Result<Profile, Failure> {
+    let what = || "cannot read standard input".to_owned();
+    let bytes = read_capped(io::stdin().lock(), what)?;
+    profile(&bytes, what)
+}
+
+/// All of `from`, up to the limit.
+pub(super) fn read_capped(from: impl Read, what: impl Fn() -> String) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    from.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::new(Exit::Internal, what(), error.to_string(), ""))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let why = format!("it is larger than {} MB", MAX_FILE_BYTES >> 20);
+        return Err(Failure::new(Exit::Usage, what(), why, "pass a pprof file"));
+    }
+    Ok(bytes)
+}
+
+/// The profile in `bytes`.
+pub(super) fn profile(bytes: &[u8], what: impl Fn() -> String) -> Result<Profile, Failure> {
+    let (why, fix) = match bytes {
+        [] => ("it is empty".to_owned(), "take the profile again"),
+        _ if bytes.starts_with(b"PERFILE2") => (
+            "it is a file of perf record, not of pprof".to_owned(),
+            "convert it: perf_to_profile -i perf.data -o profile.pb.gz",
+        ),
+        _ => match read_profile(bytes) {
+            Ok(profile) => return Ok(profile),
+            Err(error) => {
+                (error.to_string(), "pass a file that rgops, pprof or another profiler wrote for pprof")
+            }
+        },
+    };
+    Err(Failure::new(Exit::Usage, what(), why, fix))
+}

@@ -1,0 +1,195 @@
+//! What a word on the command line means.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::exit::{Exit, Failure};
+
+/// Where a profile comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+    /// An address, as written.
+    Url(String),
+    /// A CPU profile of a program with an agent.
+    Cpu(String),
+    /// A heap profile of a program with an agent.
+    Heap(String),
+}
+
+/// Sources, and the executable to use for names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The sources.
+    pub(crate) sources: Vec<Source>,
+    /// The executable that was named before them.
+    pub(crate) binary: Option<PathBuf>,
+}
+
+impl Wanted {
+    /// The process of this host that is profiled, if it was named by its pid.
+    pub(crate) fn process(&self) -> Option<u32> {
+        match &self.sources[..] {
+            [Source::Cpu(target) | Source::Heap(target)] => target.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// What all words of the command line mean together: `[BINARY] SOURCE…`, `cpu TARGET` or `TARGET cpu`.
+///
+/// # Errors
+/// If a word is nothing of these.
+pub(crate) fn parse(words: &[OsString]) -> Result<Wanted, Failure> {
+    if let [first, second] = words
+        && !(is_file(first) && is_file(second))
+    {
+        let target = taken(first, second).or_else(|| taken(second, first));
+        if let Some(source) = target {
+            return Ok(Wanted { sources: vec![source], binary: None });
+        }
+    }
+    // As pprof: a first word that is an executable, before others.
+    match words {
+        [first, rest @ ..] if !rest.is_empty() && is_executable(Path::new(first)) => {
+            Ok(Wanted { binary: Some(first.into()), ..parse_each(rest)? })
+        }
+        _ => parse_each(words),
+    }
+}
+
+/// What each word means alone.
+///
+/// # Errors
+/// If a word is nothing of these.
+pub(crate) fn parse_each(words: &[OsString]) -> Result<Wanted, Failure> {
+    let sources = words.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
+        return Err(Failure::new(
+            Exit::Usage,
+            "cannot open the sources",
+            "- is there twice, and standard input can be read once",
+            "save it to a file first",
+        ));
+    }
+    Ok(Wanted { sources, binary: None })
+}
+
+fn one(word: &OsString) -> Result<Source, Failure> {
+    if word == "-" {
+        return Ok(Source::Stdin);
+    }
+    let path = Path::new(word);
+    let text = word.to_str();
+    match std::fs::metadata(path) {
+        Ok(found) if is_socket(&found) => {
+            text.map(|text| Source::Cpu(text.to_owned())).ok_or_else(|| unknown(path))
+        }
+        Ok(_) => Ok(Source::File(path.to_owned())),
+        Err(_) => match text {
+            Some(text) if is_pid(text) => Ok(Source::Cpu(text.to_owned())),
+            Some(text) if is_url(text) => Ok(Source::Url(text.to_owned())),
+            _ => Err(unknown(path)),
+        },
+    }
+}
+
+fn unknown(path: &Path) -> Failure {
+    let word = path.display().to_string();
+    let is_path = word.contains('/') || word.contains('.');
+    Failure::new(
+        Exit::Usage,
+        format!("cannot open {word}"),
+        match std::fs::metadata(path) {
+            Err(error) if is_path => error.to_string(),
+            _ => "there is no such file, and it is no URL, host:port or pid".to_owned(),
+        },
+        match is_path {
+            true => "pass a pprof file, a URL, or cpu TARGET".to_owned(),
+            false => format!("for a process with this name: rgops pprof cpu {word}"),
+        },
+    )
+}
+
+/// A profile of ours: `kind` is `cpu` or `heap`.
+fn taken(kind: &OsString, target: &OsString) -> Option<Source> {
+    let target = target.to_str()?.to_owned();
+    match kind.to_str()? {
+        "cpu" => Some(Source::Cpu(target)),
+        "heap" => Some(Source::Heap(target)),
+        _ => None,
+    }
+}
+
+fn is_file(word: &OsString) -> bool {
+    std::fs::metadata(word).is_ok_and(|found| found.is_file())
+}
+
+fn is_pid(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether it has a scheme, or is `HOST:PORT` or `HOST:PORT/PATH` or `HOST/PATH`, as pprof takes them.
+fn is_url(text: &str) -> bool {
+    if text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty()) {
+        return true;
+    }
+    let authority = text.split('/').next().unwrap_or_default();
+    authority.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+#[cfg(unix)]
+fn is_socket(found: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    found.file_type().is_socket()
+}
+
+#[cfg(not(unix))]
+fn is_socket(_: &std::fs::Metadata) -> bool {
+    false
+}
+
+/// Whether the file begins as an ELF file does.
+fn is_executable(path: &Path) -> bool {
+    use std::io::Read as _;
+
+    let mut magic = [0; 4];
+    std::fs::metadata(path).is_ok_and(|found| found.is_file())
+        && std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
+        && magic == *b"\x7fELF"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_mean_one_thing() {
+        let parsed = |words: &[&str]| {
+            parse(&words.iter().map(OsString::from).collect::<Vec<_>>()).map(|wanted| wanted.sources).ok()
+        };
+        assert_eq!(parsed(&["cpu", "shop"]), Some(vec![Source::Cpu("shop".into())]));
+        assert_eq!(parsed(&["10.0.0.7:7777", "heap"]), Some(vec![Source::Heap("10.0.0.7:7777".into())]));
+        assert_eq!(parsed(&["4711"]), Some(vec![Source::Cpu("4711".into())]));
+        for url in ["http://a/b", "localhost:6060", "a:1/debug/pprof/heap", "[::1]:80", "https+insecure://a"]
+        {
+            assert_eq!(parsed(&[url]), Some(vec![Source::Url(url.into())]), "{url}");
+        }
+        assert_eq!(
+            parsed(&["-", "Cargo.toml"]),
+            Some(vec![Source::Stdin, Source::File("Cargo.toml".into())])
+        );
+        for wrong in [&["shop"][..], &["-", "-"], &["nowhere/file.pb.gz"], &["cpu"], &["://"], &[":80"]] {
+            assert_eq!(parsed(wrong), None, "{wrong:?}");
+        }
+        let own = std::env::current_exe().map(OsString::from).unwrap_or_default();
+        let wanted = parse(&[own.clone(), "-".into()]).unwrap_or_default();
+        assert_eq!(wanted, Wanted { sources: vec![Source::Stdin], binary: Some(own.into()) });
+    }
+}

@@ -1,0 +1,78 @@
+//! The command line: both spellings, what it refuses, and what it advises.
+
+use crate::program::{Directory, code, finished, stderr, stdout};
+use crate::run::{pprof, row, rows, shop};
+
+fn refused(home: &Directory, line: &str) -> (i32, String) {
+    let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+    let output = finished(&mut pprof(home.path(), &words));
+    assert_eq!(stdout(&output), "", "{line}");
+    (code(&output), stderr(&output).to_owned())
+}
+
+#[test]
+fn both_spellings_and_both_orders_are_accepted() {
+    let home = Directory::new();
+    std::fs::write(home.path().join("f"), shop()).unwrap();
+    let wanted = [row("30ms", "tax"), row("10ms", "checkout"), row("0", "main")];
+    for line in [
+        "-top -focus=checkout f",
+        "--top --focus=checkout f",
+        "-text -focus checkout f",
+        "f -top -focus checkout",
+        "-top -cum=false -focus checkout -flat f",
+        "-top -cum -flat -cum=0 --focus=x -focus checkout -sample_index 1 f",
+        "-top -focus checkout -symbolize=none -tools=/x -no_save -seconds 3 -timeout 9 f",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let output = finished(&mut pprof(home.path(), &words));
+        assert_eq!((code(&output), rows(&output)), (0, wanted.to_vec()), "{line}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn mistakes_are_explained_with_the_fix() {
+    let home = Directory::new();
+    std::fs::write(home.path().join("f"), shop()).unwrap();
+    for (line, said) in [
+        ("", "no profile source was specified"),
+        ("-top", "no profile source was specified"),
+        ("-top -fcous=x f", "a similar argument exists: '--focus'"),
+        ("-topp f", "a similar argument exists: '--top'"),
+        ("-focus", "a value is required for '--focus <REGEXP>'"),
+        ("-nodecount=many f", "it takes a whole number"),
+        ("-mean=maybe f", "unexpected value 'maybe' for '--mean'"),
+        ("-top -tree f", "only one output format can be made, and there are -top and -tree"),
+        ("-top -lines -files f", "pass one of -files and -lines"),
+        ("-png f", "cannot make png"),
+        ("-web f", "pass --http for a page in the browser"),
+        ("-base a -diff_base b f", "-base and -diff_base cannot both be specified"),
+        ("-top -normalize f", "there is no base profile to normalize by"),
+        ("-no_browser f", "there is no --http"),
+        ("--http -top f", "omit the format, or --http"),
+        ("-tls_key k f", "-tls_key is specified, so -tls_cert must be, too"),
+        ("-symbolize=nothing f", "is not none, local, fastlocal, remote, force"),
+        ("--fail-above 5% -top f", "there is no -diff"),
+        ("-top nosuch", "rgops pprof cpu nosuch"),
+        ("-top ./nosuch.pb.gz", "No such file or directory"),
+        ("-top - -", "standard input can be read once"),
+        ("-top ftp://host/x", "the address is not http://, https:// or https+insecure://"),
+        ("-top -focus=( f", "parsing focus regexp"),
+        ("-top -sample_index=heap f", "heap"),
+    ] {
+        let (code, text) = refused(&home, line);
+        assert_eq!(code, 2, "{line}: {text}");
+        assert!(text.contains(said), "{line}: {text}");
+    }
+}
+
+#[test]
+fn short_forms_choose_the_sample_type() {
+    let home = Directory::new();
+    std::fs::write(home.path().join("f"), shop()).unwrap();
+    let output = finished(&mut pprof(home.path(), &["-top", "-inuse_space", "f"]));
+    assert!(code(&output) == 2 && stderr(&output).contains("inuse_space"), "{}", stderr(&output));
+    let output = finished(&mut pprof(home.path(), &["-top", "-sample_index=samples", "-contentions", "f"]));
+    assert_eq!(stderr(&output), "Multiple value selections, ignoring -contentions\n");
+    assert_eq!(rows(&output)[0], row("1", "checkout"));
+}

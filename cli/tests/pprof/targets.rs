@@ -1,0 +1,57 @@
+//! Profiles of running programs with an agent.
+
+use std::time::Duration;
+
+use crate::program::{Directory, Target, code, finished, stderr, stdout};
+use crate::run::pprof;
+
+#[test]
+fn a_cpu_profile_is_taken_by_pid_in_either_order() {
+    let home = Directory::new();
+    let target = Target::start("agent", home.path());
+    let pid = target.pid().to_string();
+    for words in [&["cpu", &pid][..], &[&pid, "cpu"], &[&pid]] {
+        let output = finished(&mut pprof(home.path(), &[&["-top", "-seconds=1"], words].concat()));
+        assert!([0, 6].contains(&code(&output)), "{}", stderr(&output));
+        assert!(stdout(&output).contains("Type: cpu\n"), "{words:?}: {}{}", stdout(&output), stderr(&output));
+        assert!(stderr(&output).contains("Saved profile in "), "{}", stderr(&output));
+    }
+    let names = std::fs::read_dir(home.path().join("pprof")).unwrap().count();
+    assert_eq!(names, 3);
+}
+
+#[test]
+fn failures_of_agents_have_their_exit_codes() {
+    let home = Directory::new();
+    let target = Target::start("agent", home.path());
+    let pid = target.pid().to_string();
+    // The test's program has no counted allocator.
+    let output = finished(&mut pprof(home.path(), &["-top", "heap", &pid]));
+    assert!(code(&output) == 4 && stderr(&output).contains("fix: "), "{}", stderr(&output));
+    let output = finished(&mut pprof(home.path(), &["-top", "cpu", "nobody-has-this-name"]));
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+}
+
+#[test]
+fn a_profile_can_be_compared_with_a_file_and_ctrl_c_keeps_what_there_is() {
+    let home = Directory::new();
+    let target = Target::start("agent", home.path());
+    let mut command = pprof(home.path(), &["-top", "-seconds=60", "cpu", &target.pid().to_string()]);
+    let child =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let interrupting = std::thread::spawn(move || {
+        // It has its handler when it asks; a signal before that would end it.
+        let mut said = child;
+        let mut first = [0; 13];
+        std::io::Read::read_exact(said.stderr.as_mut().unwrap(), &mut first).unwrap();
+        assert_eq!(&first, b"Profiling CPU");
+        assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        said.wait_with_output().unwrap()
+    });
+    let begun = std::time::Instant::now();
+    let output = interrupting.join().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(30), "it did not wait for the end");
+    assert!([0, 6].contains(&code(&output)), "{}", stderr(&output));
+    assert!(stdout(&output).contains("Type: cpu\n"), "{}", stdout(&output));
+}
