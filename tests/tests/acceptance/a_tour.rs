@@ -37,12 +37,16 @@ fn every_command_answers_in_under_two_minutes() {
         "$ rgops schedtrace ",
         "$ rgops pprof-cpu ",
         "$ rgops pprof-heap ",
+        "$ rgops pprof -peek ",
+        "$ rgops pprof --http ",
         "$ rgops leaks ",
         "$ rgops gc ",
         "$ rgops trace ",
     ] {
         assert!(screen.contains(heading), "{heading}");
     }
+    let address = screen.lines().find(|line| line.starts_with("  http://127.0.0.1:"));
+    assert!(address.is_some(), "it ends with the address of a page, which it has asked for");
     assert!(!screen.contains('\x1b'), "colours in a file");
 }
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod binaries;
+mod page;
 mod program;
 mod screen;
 mod walk;
@@ -18,7 +19,8 @@ use rgops_examples::lifetime::Lifetime;
 
 /// Starts a web shop under load and walks through every command of rgops on it.
 ///
-/// Takes about 90 seconds. Ctrl-C ends it and the programs it started.
+/// Takes about 90 seconds, and ends with the address of a page: the flame graph of the shop, until Ctrl-C. Ctrl-C ends
+/// it at any time, with the programs it started.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -56,6 +58,8 @@ fn run(arguments: &Arguments) -> io::Result<ExitCode> {
     let files = Files::make(arguments.keep)?;
     let code = runtime.block_on(async {
         tokio::select! {
+            // Ctrl-C while the page is shown is the end of the walk.
+            biased;
             walked = walk::walk(arguments, &files.folder) => walked,
             ended = arguments.lifetime.ended() => ended.map(|()| ExitCode::from(130)),
         }

@@ -8,9 +8,13 @@ use std::time::Duration;
 use rgops::exit::Exit;
 use tokio::time::sleep;
 
+use crate::page::Page;
 use crate::program::Program;
 use crate::screen::Screen;
 use crate::{Arguments, binaries};
+
+/// The CPU profile of the shop, which is shown in the browser at the end.
+const CPU_PROFILE: &str = "shop.pb.gz";
 
 /// Runs all commands; the exit code reports whether every command ended as expected.
 ///
@@ -25,8 +29,11 @@ pub(crate) async fn walk(arguments: &Arguments, files: &Path) -> io::Result<Exit
     failed.extend(guide.a_program_that_hangs(&folder).await?);
     failed.extend(guide.tasks_that_wait_for_each_other(&folder).await?);
     failed.extend(guide.targets_that_do_not_answer(&folder).await?);
+    let page = Page::open(&guide.rgops, &files.join(CPU_PROFILE)).await?;
+    failed.extend(page.check().await);
     if failed.is_empty() {
         println!("\nThat was all: every command answered.");
+        page.show().await;
         return Ok(ExitCode::SUCCESS);
     }
     println!("\nThese commands did not behave as expected:");
@@ -50,8 +57,8 @@ impl Guide {
         sleep(Duration::from_secs(2)).await;
         let pid = shop.pid().to_string();
         let path = |name: &str| files.join(name).display().to_string();
-        let (profile, heap, trace) = (path("shop.pb.gz"), path("shop.heap.pb.gz"), path("shop.pftrace"));
-        let screens: [(&[&str], &str); 13] = [
+        let (profile, heap, trace) = (path(CPU_PROFILE), path("shop.heap.pb.gz"), path("shop.pftrace"));
+        let screens: [(&[&str], &str); 14] = [
             (&[], "Every Rust process of this host; * marks those with an agent."),
             (&[&pid, "2s"], "One process in detail: its parent, CPU over two seconds, memory, sockets."),
             (&["tree"], "The same processes as a tree: shop is a child of this tour."),
@@ -72,7 +79,11 @@ impl Guide {
             ),
             (
                 &["pprof-cpu", &pid, "--duration", "5s", "--output", &profile],
-                "Where the CPU goes: search, similarity and checksums; go tool pprof opens the file.",
+                "Where the CPU goes: search, similarity and checksums; a pprof file for every tool that reads them.",
+            ),
+            (
+                &["pprof", "-peek", "most_similar$", "-rust", &profile],
+                "The same file in the analyser: who calls a function, and what it calls. Without a format: a prompt.",
             ),
             (
                 &["pprof-heap", &pid, "-alloc_space", "--output", &heap],
