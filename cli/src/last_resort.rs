@@ -30,9 +30,18 @@ const MESSAGE_DEADLINE: Duration = Duration::from_millis(200);
 
 /// Starts to watch this process until it ends. Only the first call has an effect.
 pub(crate) fn watch(budget: &Budget) {
+    watch_with(budget, FIX);
+}
+
+/// The same for a command whose memory depends on files that the user names: more than the limit is no bug.
+pub(crate) fn watch_input(budget: &Budget) {
+    watch_with(budget, FIX_OF_INPUT);
+}
+
+fn watch_with(budget: &Budget, memory_fix: &'static str) {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        let mut watch = Watch::new(budget.clone());
+        let mut watch = Watch { memory_fix, ..Watch::new(budget.clone()) };
         // If the thread cannot start, only the budget protects the machine.
         let _ = std::thread::Builder::new().name("rgops-watch".to_owned()).stack_size(128 * 1024).spawn(
             move || {
@@ -62,11 +71,13 @@ struct Watch {
     budget: Budget,
     /// CPU time used before the deadline.
     late_since: Option<Duration>,
+    /// What to do about too little memory.
+    memory_fix: &'static str,
 }
 
 impl Watch {
     fn new(budget: Budget) -> Watch {
-        Watch { budget, late_since: None }
+        Watch { budget, late_since: None, memory_fix: FIX }
     }
 
     /// The failure to print if the process must end.
@@ -79,7 +90,7 @@ impl Watch {
         let limit = self.budget.limit_bytes();
         if memory_bytes.is_some_and(|bytes| bytes > most(limit)) {
             let why = format!("it was about to use more than {} MiB of memory", limit / (1024 * 1024));
-            return Some(Failure::new(Exit::Partial, WHAT, why, FIX));
+            return Some(Failure::new(Exit::Partial, WHAT, why, self.memory_fix));
         }
         let deadline = self.budget.deadline().filter(|_| HAS_DEADLINE.load(Ordering::SeqCst))?;
         let used = cpu_time.filter(|_| now >= deadline)?;
@@ -93,6 +104,8 @@ impl Watch {
 
 const WHAT: &str = "the command ended itself before its output was complete";
 const FIX: &str = "this is a bug in rgops: please report it with the command and `rgops version TARGET`; until then use a shorter time or a lower rate, and pass a larger --max-memory only for a program that you trust";
+
+const FIX_OF_INPUT: &str = "the input is too large: pass fewer or smaller profiles, or a larger --max-memory, such as --max-memory 8G, if this host has it";
 
 /// The memory a process may have at a check. The rest of the limit is for the time until the next check.
 fn most(limit_bytes: u64) -> u64 {

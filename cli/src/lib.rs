@@ -23,8 +23,11 @@ use clap::Parser;
 /// A wrong command line ends the process here with exit code 2, `--help` and `--version` with 0.
 pub fn run() -> ExitCode {
     let line = command::pprof_heap::accept_spelling_of_go(std::env::args_os());
+    let words = line.clone();
     let line = command::pprof::accept_spelling_of_pprof(line);
-    match command_line::CommandLine::parse_from(line).run() {
+    let parsed = command_line::CommandLine::try_parse_from(line)
+        .unwrap_or_else(|error| command::pprof::with_tip_of_pprof(error, &words).exit());
+    match parsed.run() {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal::print_failure(&failure);

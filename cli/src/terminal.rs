@@ -4,12 +4,12 @@
 //! (`rgops | head`), the output ends silently.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rgops_inspect::session::Document;
 use rgops_inspect::text::{escape, write_json};
 use serde::Serialize;
@@ -79,7 +79,9 @@ pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
 /// Prints one line of status to standard error: `Profile saved to …`.
 pub fn say(text: &str) {
     // If standard error is closed, the line is lost.
-    let _ = writeln!(anstream::stderr().lock(), "{}", escape(text));
+    beside_bars(|| {
+        let _ = writeln!(anstream::stderr().lock(), "{}", escape(text));
+    });
 }
 
 /// The same where the line of a [`Spinner`] may be shown, which it replaces.
@@ -92,7 +94,9 @@ pub fn say_above(text: &str) {
 
 /// Prints one note to standard error about what the output lacks: `note: …`.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{NOTE}note{NOTE:#}: {}", escape(text));
+    beside_bars(|| {
+        let _ = writeln!(anstream::stderr().lock(), "{NOTE}note{NOTE:#}: {}", escape(text));
+    });
 }
 
 /// Prints a failure to standard error: `rgops: what: why`, then `fix: …`.
@@ -104,7 +108,24 @@ pub fn print_failure(failure: &Failure) {
             _ => text.push_str(&format!("     {}\n", escape(line))),
         }
     }
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    beside_bars(|| {
+        let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    });
+}
+
+/// The bars on the screen: several at the same time have a line each.
+static BARS: LazyLock<MultiProgress> =
+    LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+
+/// How many there are.
+static BAR_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Writes lines to standard error that the bars do not overwrite.
+fn beside_bars(write: impl FnOnce()) {
+    match BAR_COUNT.load(Ordering::SeqCst) {
+        0 => write(),
+        _ => BARS.suspend(write),
+    }
 }
 
 /// A progress bar on standard error; invisible if that is not a terminal.
@@ -115,7 +136,8 @@ pub struct Bar(ProgressBar);
 /// disappears when it is dropped.
 pub fn bar(label: &str, total: Duration) -> Bar {
     // indicatif draws nothing if standard error is not a terminal.
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    BAR_COUNT.fetch_add(1, Ordering::SeqCst);
+    let bar = BARS.add(ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()));
     bar.set_length(u64::try_from(total.as_millis()).unwrap_or(u64::MAX));
     // The template is constant and valid. If it were not, the default style would be used.
     if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:30}] {msg}") {
@@ -150,6 +172,8 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.clear();
+        BARS.remove(&self.0);
+        BAR_COUNT.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

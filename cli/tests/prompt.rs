@@ -223,6 +223,36 @@ Generating report in profile001.svg
 }
 
 #[test]
+fn a_file_is_replaced_only_if_the_session_wrote_it_or_by_force() {
+    let directory = Directory::new();
+    let (own, other) = (directory.path().join("own.txt"), directory.path().join("other.txt"));
+    fs::write(&other, "kept").unwrap();
+    let (_, stderr) = piped(&directory, "top >own.txt\ntop1 >own.txt\ntop >other.txt\n");
+    assert_eq!(stderr.matches("Generating report in own.txt").count(), 2, "{stderr}");
+    assert!(stderr.contains("cannot write other.txt: the file already exists; fix:"), "{stderr}");
+    assert!(stderr.contains("start rgops pprof with --force"), "{stderr}");
+    assert!(fs::read_to_string(&own).unwrap().contains("top 1 nodes"));
+    assert_eq!(fs::read_to_string(&other).unwrap(), "kept");
+    // A later session did not write it.
+    let (_, stderr) = piped(&directory, "top >own.txt\n");
+    assert!(stderr.contains("own.txt: the file already exists"), "{stderr}");
+    let forced = command(directory.path(), &shop(directory.path()))
+        .args(["--interactive", "--force"])
+        .stdin(fs::File::open(script(&directory, "top >other.txt\n")).unwrap())
+        .output()
+        .unwrap();
+    assert!(forced.status.success(), "{forced:?}");
+    assert!(fs::read_to_string(&other).unwrap().contains("shop::checkout"));
+}
+
+/// A file with these lines.
+fn script(directory: &Directory, lines: &str) -> PathBuf {
+    let path = directory.path().join("script");
+    fs::write(&path, lines).unwrap();
+    path
+}
+
+#[test]
 fn the_last_line_needs_no_end_and_no_line_is_too_long() {
     let long = format!("nodecount=1\ntop {}\ntop shop::log", "x".repeat(3 << 20));
     let (stdout, stderr) = piped(&Directory::new(), &long);

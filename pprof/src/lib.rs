@@ -56,6 +56,7 @@
 #![forbid(unsafe_code)]
 #![warn(unused_crate_dependencies)]
 
+mod argument;
 mod check;
 pub mod diff;
 pub mod environment;

@@ -19,6 +19,9 @@ pub struct Pattern(regex::Regex);
 
 /// The size of a compiled expression, which bounds the memory that a hostile one takes.
 const COMPILED_BYTES: usize = 4 << 20;
+const LEAST_COMPILED_BYTES: usize = 64 << 10;
+/// The longest expression: they may come from a file, in `drop_frames`.
+const LONGEST_BYTES: usize = 64 << 10;
 
 impl Pattern {
     /// Compiles `text`.
@@ -26,13 +29,49 @@ impl Pattern {
     /// # Errors
     /// What is wrong with it: `error parsing regexp: unclosed group`.
     pub fn new(text: &str) -> Result<Pattern, String> {
+        Pattern::one_of(1, text)
+    }
+
+    /// The same, where `count` expressions share the memory of one.
+    pub(crate) fn one_of(count: usize, text: &str) -> Result<Pattern, String> {
+        let bytes = (COMPILED_BYTES / count.max(1)).max(LEAST_COMPILED_BYTES);
+        if text.len() > LONGEST_BYTES {
+            return Err(format!("error parsing regexp: it is longer than {} kB", LONGEST_BYTES >> 10));
+        }
         regex::RegexBuilder::new(&translate(text))
             .octal(true)
-            .size_limit(COMPILED_BYTES)
-            .dfa_size_limit(COMPILED_BYTES)
+            .size_limit(bytes)
+            .dfa_size_limit(bytes)
             .build()
             .map(Pattern)
             .map_err(|error| format!("error parsing regexp: {}", reason(&error)))
+    }
+
+    /// What matches `text` itself, wherever it is.
+    ///
+    /// # Errors
+    /// If `text` is too long.
+    ///
+    /// ```
+    /// use rgops_pprof::Pattern;
+    ///
+    /// assert!(Pattern::literal("f(.)")?.is_match("a::f(.)") && !Pattern::literal("f(.)")?.is_match("f(x)"));
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn literal(text: &str) -> Result<Pattern, String> {
+        Pattern::new(&Pattern::escape(text))
+    }
+
+    /// The expression that matches `text` itself, to be a part of an expression: Go's `QuoteMeta`.
+    pub fn escape(text: &str) -> String {
+        let mut out = String::with_capacity(text.len() + 8);
+        for letter in text.chars() {
+            if r"\.+*?()|[]{}^$".contains(letter) {
+                out.push('\\');
+            }
+            out.push(letter);
+        }
+        out
     }
 
     /// Whether it matches any part of `text`.
@@ -74,15 +113,24 @@ fn translate(text: &str) -> String {
     out
 }
 
-/// The length of `{2}`, `{2,}` or `{2,3}` at the start of `text`.
+/// The length of `{2}`, `{2,}` or `{2,3}` at the start of `text`. Looks no further than the next `{`, so that many of
+/// them take no longer.
 fn repeat_length(text: &str) -> Option<usize> {
-    let end = text.find('}')?;
-    let (least, most) = match text.get(1..end)?.split_once(',') {
-        Some((least, most)) => (least, most),
-        None => (text.get(1..end)?, ""),
-    };
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    (!least.is_empty() && digits(least) && digits(most)).then_some(end + 1)
+    let bytes = text.as_bytes();
+    let digits = |from: usize| bytes.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+    let least = digits(1);
+    let mut end = 1 + least;
+    if bytes.get(end) == Some(&b',') {
+        end += 1 + digits(end + 1);
+    }
+    (least > 0 && bytes.get(end) == Some(&b'}')).then_some(end + 1)
+}
+
+/// The length of `[:alpha:]` or `[:^alpha:]` at the start of `text`. Looks no further than the next `[`.
+fn named_class_length(text: &str) -> Option<usize> {
+    let name = text.strip_prefix("[:")?;
+    let end = name.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '^')?;
+    name.get(end..)?.starts_with(":]").then_some(end + 4)
 }
 
 /// Translates the escape at the start of `text`. Returns what follows it.
@@ -104,11 +152,16 @@ fn escape<'t>(text: &'t str, is_in_class: bool, out: &mut String) -> &'t str {
         }
         'b' | 'B' if !is_in_class => {
             // `\B` of ASCII could match inside a character, which `regex` does not allow in text.
-            out.push_str(if escaped == 'b' { "(?-u:\\b)" } else { "\\B" });
+            out.push_str(if escaped == 'b' { "(?-u:\\b)" } else { "(?:\\B)" });
             return rest;
         }
         'C' if !is_in_class => {
             out.push_str("(?s:.)");
+            return rest;
+        }
+        // In `regex`, `\<` and `\>` are the ends of a word. Here they are text, as all but letters and digits.
+        _ if escaped.is_ascii() && !escaped.is_ascii_alphanumeric() => {
+            out.push_str(&regex::escape(escaped.encode_utf8(&mut [0; 4])));
             return rest;
         }
         _ => {
@@ -142,10 +195,10 @@ fn class<'t>(text: &'t str, out: &mut String) -> &'t str {
                 return &rest[1..];
             }
             '\\' => rest = escape(rest, true, out),
-            '[' if rest.starts_with("[:") && rest.contains(":]") => {
-                let end = rest.find(":]").map_or(rest.len(), |end| end + 2);
-                out.push_str(&rest[..end]);
-                rest = &rest[end..];
+            '[' if named_class_length(rest).is_some() => {
+                let (named, behind) = rest.split_at(named_class_length(rest).unwrap_or(1));
+                out.push_str(named);
+                rest = behind;
             }
             _ => {
                 // `&&`, `--`, `~~` and `[` mean something in classes of `regex` only.
@@ -180,6 +233,33 @@ mod tests {
         assert!(matches(r"^\d\w\s$", "1a ") && !matches(r"\d", "٣") && matches(r"^[\d.]+$", "1.2"));
         assert!(matches(r"\bmain\b", "a main.b") && matches(r"^\D$", "x") && matches(r"^[\W]$", "-"));
         assert!(matches("(?i)MAIN", "main") && matches("(?P<n>a)b", "ab") && matches(r"\101", "A"));
+    }
+
+    #[test]
+    fn what_is_no_letter_and_no_digit_is_text_behind_a_backslash() {
+        for letter in (0..0x80u8).map(char::from).filter(|letter| !letter.is_ascii_alphanumeric()) {
+            let text = letter.to_string();
+            for pattern in
+                [format!("^\\{letter}$"), format!("^[\\{letter}]$"), format!("^x?\\{letter}{{1}}$")]
+            {
+                assert!(matches(&pattern, &text) && !matches(&pattern, "a"), "{pattern:?}");
+            }
+            assert!(Pattern::literal(&text).is_ok_and(|pattern| pattern.is_match(&text)), "{text:?}");
+        }
+        assert!(matches(r"Dispatcher\<", "a::Dispatcher<T>") && !matches(r"Dispatcher\<", "Dispatcher"));
+        assert!(matches(r"^a\b\{start}$", "a{start}") && matches(r"^a\b{start}$", "a{start}"));
+        let text = r"<[a]|(b)> {x} ^$ \d .*+?-&~#";
+        assert!(Pattern::literal(text).expect("it is short").is_match(text));
+    }
+
+    #[test]
+    fn long_expressions_are_refused_and_none_takes_long() {
+        for part in ["{", "[:", "[[:", "{1,", "\\Q", "[a", "(?i)"] {
+            let _ = Pattern::new(&part.repeat(LONGEST_BYTES / part.len()));
+            let said = Pattern::new(&part.repeat(8 << 20)).map(|_| ()).expect_err(part);
+            assert_eq!(said, "error parsing regexp: it is longer than 64 kB");
+        }
+        assert!(Pattern::new(&"{".repeat(LONGEST_BYTES)).is_ok());
     }
 
     #[test]

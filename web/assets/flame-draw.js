@@ -1,5 +1,7 @@
 // Draws the boxes of a flame graph that are in sight. A box under half a pixel is drawn as part of a grey strip.
 
+import { visible } from './visible.js';
+
 const SMALLEST = 0.5;
 
 /// The colours of the page, from its style sheet: they differ in light and dark.
@@ -119,7 +121,7 @@ export class Painter {
     context.globalAlpha = 1;
     if (right - left > 24) {
       context.fillStyle = isHit ? this.colors.markText : scene.hits ? this.colors.faint : this.colors.text;
-      const label = this.label(layout.text(box), right - left - 9);
+      const label = this.label(visible(layout.text(box)), right - left - 9);
       if (label) context.fillText(label, left + 4, y + scene.rowHeight / 2 + 1);
     }
   }
@@ -185,7 +187,8 @@ export function suffixes(text) {
     else if (depth === 0 && letter === ':' && text[at + 1] === ':') starts.push(at + 2);
     else if (depth === 0 && letter === '/' && at + 1 < text.length) starts.push(at + 1);
   }
-  return starts.map((start) => text.slice(start)).filter((part) => part !== '');
+  const parts = starts.map((start) => text.slice(start)).filter((part) => part !== '');
+  return parts.length > 0 ? parts : [''];
 }
 
 function hash(text) {

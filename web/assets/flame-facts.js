@@ -1,5 +1,6 @@
 // What is said of a frame: its value, its share, whose code it is.
 
+import { visible } from './visible.js';
 import { formatShare, formatValue } from './flame-format.js';
 
 /// Names of classes for people.
@@ -21,7 +22,8 @@ export function facts(layout, { tree, node }) {
 
 /// Whose code a box is, and its file.
 export function place(layout, box) {
-  return [CLASS_NAMES[layout.class(box)], layout.file(box)].filter(Boolean).join(' · ');
+  const file = layout.file(box);
+  return [CLASS_NAMES[layout.class(box)], file && visible(file)].filter(Boolean).join(' · ');
 }
 
 /// Shows what is said of a box beside the pointer; hides it if there is no box.
@@ -30,7 +32,7 @@ export function showTip(tip, layout, box, x, y) {
   if (!box) return;
   const paragraph = (text, kind) => Object.assign(document.createElement('p'), { textContent: text, className: kind });
   tip.replaceChildren(
-    paragraph(layout.text(box), 'name'),
+    paragraph(visible(layout.text(box)), 'name'),
     paragraph(facts(layout, box).join(', '), 'facts'),
     paragraph(place(layout, box), 'soft'),
   );

@@ -1,5 +1,6 @@
 // What can be done with a frame: links, in the line below the graph and in the menu of a right click.
 
+import { visible } from './visible.js';
 import { viewAddress } from './flame-state.js';
 
 /// A regular expression that matches `name` and nothing else.
@@ -53,7 +54,7 @@ export class Menu {
 
   open(name, x, y) {
     const title = document.createElement('p');
-    title.textContent = name;
+    title.textContent = visible(name);
     const links = actionLinks(name);
     for (const link of links) {
       link.setAttribute('role', 'menuitem');

@@ -7,6 +7,7 @@ import { press } from './flame-keys.js';
 import { Layout } from './flame-layout.js';
 import { Menu, actionLinks } from './flame-menu.js';
 import { address, readState, syncMenus } from './flame-state.js';
+import { visible } from './visible.js';
 import { isPattern, matcher, onSearch, showMatched } from './page.js';
 
 const byId = (id) => document.getElementById(id);
@@ -64,8 +65,9 @@ class FlameGraph {
   controls() {
     const { pivot, isReversed, isUp } = this.state;
     byId('flame-back').hidden = pivot === null || this.isSandwich;
-    byId('flame-pivot').textContent = pivot ?? '';
-    byId('flame-pivot').title = pivot ?? '';
+    const shown = pivot === null ? '' : visible(pivot);
+    byId('flame-pivot').textContent = shown;
+    byId('flame-pivot').title = shown;
     byId('flame-reversed').disabled = pivot !== null;
     byId('flame-reversed').setAttribute('aria-pressed', String(isReversed));
     byId('flame-up').setAttribute('aria-pressed', String(isUp));
@@ -138,8 +140,8 @@ class FlameGraph {
     const shown = box ?? this.layout.root;
     const name = document.createElement('p');
     name.className = 'name';
-    name.textContent = this.layout.text(shown);
-    name.title = this.layout.text(shown);
+    name.textContent = visible(this.layout.text(shown));
+    name.title = name.textContent;
     const values = document.createElement('p');
     values.className = 'facts';
     for (const text of [facts(this.layout, shown).join(', '), place(this.layout, shown)]) {
@@ -194,7 +196,8 @@ class FlameGraph {
       return;
     }
     const name = this.layout.text(box);
-    if (name !== this.state.pivot) this.go({ ...this.state, pivot: name, isReversed: false });
+    // No address can ask for a name that is empty.
+    if (name !== '' && name !== this.state.pivot) this.go({ ...this.state, pivot: name, isReversed: false });
   }
 
   reset() {

@@ -1,5 +1,6 @@
 // The call graph: moving, zooming, selecting a function, going from one to another by keys, and the search.
 
+import { visible } from './visible.js';
 import { matcher, onSearch, parameter, setParameters, showMatched, viewAddress } from './page.js';
 
 const view = document.getElementById('graph-view');
@@ -210,7 +211,7 @@ function start() {
   function neighbours(text, edges, end) {
     const items = edges.slice(0, 12).map((edge) => {
       const node = edge[end];
-      const button = element('button', { type: 'button', textContent: `${node.dataset.name} ${edge.label}` });
+      const button = element('button', { type: 'button', textContent: `${visible(node.dataset.name)} ${edge.label}` });
       button.addEventListener('click', () => { choose(node, true); go(node); });
       return button;
     });
@@ -229,7 +230,7 @@ function start() {
     makeCurrent(node);
     const links = actions(name).map(([textContent, href]) => element('a', { textContent, href }));
     about.replaceChildren(
-      element('p', { className: 'name', textContent: name }),
+      element('p', { className: 'name', textContent: visible(name) }),
       element('p', { className: 'facts' }, node.dataset.values, ...links),
       neighbours('Callers', graph.callers(node), 'from'),
       neighbours('Callees', graph.callees(node), 'to'),

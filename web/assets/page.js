@@ -137,7 +137,11 @@ keysOn.addEventListener('change', () => localStorage.setItem('rgops-keys', keysO
 document.addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || keys.open) return;
   if (event.target.closest?.('input, textarea, select, [contenteditable]')) {
-    if (event.key === 'Escape' && event.target.id === 'search') document.getElementById('main').focus();
+    if (event.key === 'Escape' && event.target.id === 'search') {
+      // Browsers would empty the field.
+      event.preventDefault();
+      document.getElementById('main').focus();
+    }
     return;
   }
   if (event.key === '?') {

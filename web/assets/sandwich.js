@@ -1,5 +1,7 @@
 // The list of the sandwich: filtered as one types, and in step with the function in the middle.
 
+import { visible } from './visible.js';
+
 const rows = [...document.querySelectorAll('#sandwich-functions tbody tr')];
 const filter = document.getElementById('sandwich-filter');
 
@@ -14,7 +16,7 @@ filter?.addEventListener('input', () => {
 
 document.addEventListener('flame-pivot', (event) => {
   for (const row of rows) {
-    if (row.lastElementChild.title === event.detail) {
+    if (row.lastElementChild.title === visible(event.detail ?? '')) {
       row.setAttribute('aria-current', 'true');
       row.scrollIntoView({ block: 'nearest' });
     } else row.removeAttribute('aria-current');

@@ -1,5 +1,6 @@
 // Draws the lanes of the timeline, and leads to the flame graph of a part of the time.
 
+import { visible } from './visible.js';
 import { readColors } from './flame-draw.js';
 import { formatValue } from './flame-format.js';
 import { viewAddress } from './page.js';
@@ -17,8 +18,8 @@ function start(data) {
     row.className = 'timeline-lane';
     const name = document.createElement('p');
     const total = document.createElement('span');
-    name.textContent = lane.name;
-    name.title = lane.name;
+    name.textContent = visible(lane.name);
+    name.title = name.textContent;
     total.textContent = formatValue(lane.total, section.dataset.unit);
     name.append(total);
     const canvas = document.createElement('canvas');

@@ -1,5 +1,6 @@
 // The table of functions: sorts and filters all rows in the browser, and draws only those in sight.
 
+import { visible } from './visible.js';
 import { matcher, onSearch, parameter, setParameters, showMatched, viewAddress } from './page.js';
 
 const table = document.getElementById('top');
@@ -31,12 +32,12 @@ function link(text, href) {
   return element;
 }
 
-const step = (share) => `p${Math.round(Math.min(Math.abs(share), 1) * 20) * 5}`;
+const step = (share) => `p${Math.round(Math.min(Math.abs(share || 0), 1) * 20) * 5}${share < 0 ? ' less' : ''}`;
 const percent = (value) => {
-  const share = data.total === 0 ? 0 : value / data.total * 100;
-  const size = Math.abs(share);
+  // Without a sign, as reports and the page of the server have it.
+  const size = data.total === 0 ? 0 : Math.abs(value / data.total * 100);
   if (size >= 99.95 && size <= 100.05) return '100%';
-  return size >= 1 || size === 0 ? `${share.toFixed(2)}%` : `${Number(share.toPrecision(2))}%`;
+  return size >= 1 || size === 0 ? `${size.toFixed(2)}%` : `${Number(size.toPrecision(2))}%`;
 };
 
 function makeRow(at) {
@@ -44,8 +45,8 @@ function makeRow(at) {
   const tr = make('tr');
   tr.setAttribute('aria-rowindex', at + 2);
   const name = make('td', 'name');
-  name.title = row[NAME];
-  name.append(link(row[NAME].slice(0, 400), viewAddress('peek', { fn: pattern(row[NAME]) })));
+  name.title = visible(row[NAME]);
+  name.append(link(visible(row[NAME].slice(0, 400)), viewAddress('peek', { fn: pattern(row[NAME]) })));
   if (row[INLINED]) name.append(make('span', 'inlined', row[INLINED] === 2 ? ' inlined' : ' partly inlined'));
   const links = make('span', 'links');
   const focus = new URL(location.href);
@@ -66,7 +67,7 @@ function makeRow(at) {
     make('td', 'n wide', percent(sum)),
     make('td', 'n', row[CUM_TEXT]),
     make('td', `n share ${step(row[CUM] / data.total)}`, row[CUM_SHARE]),
-    name, make('td', 'wide crate', row[CRATE]), last,
+    name, make('td', 'wide crate', row[CRATE] && visible(row[CRATE])), last,
   );
   return tr;
 }
@@ -106,11 +107,13 @@ function arrange(text) {
   const rows = isWanted ? data.rows.filter((row) => isWanted.test(row[NAME])) : data.rows.slice();
   const first = by === 'cum' ? CUM : FLAT;
   const second = by === 'cum' ? FLAT : CUM;
+  // Names, then the other value decide between equals, as in reports.
+  const falling = (column, one, other) => Math.abs(other[column]) - Math.abs(one[column]);
   const byName = (one, other) => (one[NAME] < other[NAME] ? -1 : one[NAME] > other[NAME] ? 1 : 0);
   const turn = isRising ? -1 : 1;
   rows.sort(by === 'name'
-    ? (one, other) => -turn * byName(one, other)
-    : (one, other) => turn * (Math.abs(other[first]) - Math.abs(one[first]) || Math.abs(other[second]) - Math.abs(one[second])) || byName(one, other));
+    ? (one, other) => -turn * byName(one, other) || falling(second, one, other)
+    : (one, other) => turn * falling(first, one, other) || byName(one, other) || falling(second, one, other));
   let sum = 0;
   let matched = 0;
   shown = rows.map((row) => {
@@ -121,8 +124,9 @@ function arrange(text) {
   drawn = new Map();
   body.dataset.rows = '';
   table.setAttribute('aria-rowcount', shown.length + 1);
-  document.getElementById('summary').textContent = `${shown.length} of ${data.nodes} rows, ${data.all} in all`;
+  document.getElementById('summary').textContent = `${shown.length} of ${data.nodes} rows, ${table.dataset.all}`;
   showMatched(text ? `${shown.length} rows, ${percent(matched)} flat` : '');
+  document.getElementById('top-none')?.toggleAttribute('hidden', shown.length > 0);
   draw();
 }
 

@@ -23,6 +23,7 @@ macro_rules! asset {
 const ASSETS: &[Asset] = &[
     asset!("style.css", CSS),
     asset!("page.js", JS),
+    asset!("visible.js", JS),
     asset!("tables.css", CSS),
     asset!("top.js", JS),
     asset!("flame.css", CSS),
@@ -56,7 +57,7 @@ mod tests {
 
     /// Pairs of tokens that are text, or the sign of a control, on a background; and the least contrast of WCAG's AA.
     const PAIRS: &[(&str, &[&str], f64)] = &[
-        ("text", &["bg", "surface", "raised", "hover", "mark", "bar", "warning"], 4.5),
+        ("text", &["bg", "surface", "raised", "hover", "mark", "bar", "bar-less", "warning"], 4.5),
         ("muted", &["bg", "surface", "raised", "hover"], 4.5),
         ("accent", &["bg", "surface", "raised", "hover"], 4.5),
         ("on-accent", &["accent"], 4.5),

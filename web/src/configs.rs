@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::visible::is_invisible;
+
 /// Options under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -10,6 +12,35 @@ pub struct Config {
     /// Names and values of options, as [`Settings::set`](rgops_pprof::Settings::set) takes them. Those that are not
     /// here have the values the analyser began with.
     pub options: Vec<(String, String)>,
+}
+
+/// The most characters of a name.
+const NAME_CHARS: usize = 100;
+
+impl Config {
+    /// Whether a config may be saved under this name.
+    ///
+    /// # Errors
+    /// Why it may not, for people.
+    pub fn check_name(name: &str) -> Result<(), String> {
+        let chars = name.chars().count();
+        if name.trim().is_empty() || chars > NAME_CHARS {
+            return Err(format!(
+                "The name of a config has 1 to {NAME_CHARS} characters. Go back and write one."
+            ));
+        }
+        if name.trim().eq_ignore_ascii_case("default") {
+            return Err(
+                "\"Default\" is the name of the first options. Go back and write another one.".to_owned()
+            );
+        }
+        if name.chars().any(|of| of.is_control() || is_invisible(of)) {
+            return Err(
+                "The name has characters that cannot be seen. Go back and write it without.".to_owned()
+            );
+        }
+        Ok(())
+    }
 }
 
 /// Keeps configs: in a file, in memory.
@@ -56,5 +87,22 @@ impl ConfigStore for InMemory {
         let before = configs.len();
         configs.retain(|config| config.name != name);
         if configs.len() == before { Err(format!("there is no config {name:?}")) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_mislead_are_refused() {
+        for name in
+            ["", "  ", "Default", " default", "a\nb", "a\u{202e}b", "\u{200b}", "a\u{85}", &"x".repeat(101)]
+        {
+            assert!(Config::check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["mine", "<é> \"x\"", "defaults"] {
+            assert_eq!(Config::check_name(name), Ok(()));
+        }
     }
 }

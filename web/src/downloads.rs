@@ -1,9 +1,10 @@
 //! Files that the Download menu offers: reports of the profile as this view refines it.
 
-use rgops_pprof::Format;
 use rgops_pprof::report::{Request, write};
+use rgops_pprof::{Format, Refined};
 
 use crate::page::{Ask, PageError};
+use crate::pages::empty;
 
 /// A file.
 pub(crate) struct Download {
@@ -50,6 +51,13 @@ impl Download {
 /// If the report cannot be made.
 pub(crate) fn make(ask: &Ask<'_>, format: Format) -> Result<Vec<u8>, PageError> {
     let request = Request { format, argument: None, settings: ask.query.settings.clone() };
+    if matches!(format, Format::Flame | Format::Svg) {
+        // A picture of nothing is none.
+        let refined = Refined::of(ask.profile, &request.settings, format, ask.stop)?;
+        if let Some(why) = empty::why(ask, &refined) {
+            return Err(PageError::Request(why.to_owned()));
+        }
+    }
     let mut file = Vec::new();
     write(ask.profile, &request, ask.environment, ask.stop, &mut file)?;
     Ok(file)

@@ -23,6 +23,7 @@
 //! | `layout` | what is around them: menus, search, details |
 //! | `downloads` | files of the Download menu |
 //! | `assets` | style sheets and modules |
+//! | `visible` | characters that act without being seen are shown |
 //! | `server` | connections, the checks of a request, and the work of its answer |
 //!
 //! ```no_run
@@ -53,6 +54,7 @@ mod pages;
 mod query;
 mod server;
 mod views;
+mod visible;
 
 pub use analyser::Analyser;
 pub use configs::{Config, ConfigStore, InMemory};

@@ -22,7 +22,7 @@ pub(crate) const VIEWS: &[View] = &[
         route: "flamegraph",
         key: 'f',
         help: "Where the values come from: callers above, callees below, wide is much",
-        own: &["p", "up", "reversed", "group"],
+        own: &["p", "up", "reversed"],
     },
     View {
         name: "Sandwich",

@@ -159,7 +159,9 @@ fn requests_that_are_too_large_or_broken_are_refused() {
         "400"
     );
     let many: String = (0..200).map(|at| format!("X-{at}: 1\r\n")).collect();
-    assert_eq!(status(&get(&server, "/SECRET/ui/top", &format!("Host: HOST\r\n{many}"))), "431");
+    let answer = get(&server, "/SECRET/ui/top", &format!("Host: HOST\r\n{many}"));
+    assert_eq!(status(&answer), "431");
+    assert!(answer.contains("x-content-type-options: nosniff"), "{answer}");
     for path in
         ["/SECRET/ui/top?n=many", "/SECRET/ui/top?f=%zz", "/SECRET/ui/top?g=all", "/SECRET/ui/top?f=%ff"]
     {
@@ -207,4 +209,63 @@ fn a_server_that_was_stopped_does_not_listen() {
     assert!(server.is_loopback());
     server.stop();
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn connections_without_the_secret_keep_nobody_out() {
+    let server = server();
+    let connect = || TcpStream::connect(server.local_address()).unwrap();
+    let began = std::time::Instant::now();
+    let mut first = connect();
+    let others: Vec<TcpStream> = (0..300)
+        .map(|at| {
+            let mut stream = connect();
+            // Some send a part of a request.
+            let _ = stream.write_all(if at % 2 == 0 { b"GET / HT" } else { b"" });
+            stream
+        })
+        .collect();
+    assert_eq!(status(&get(&server, "/SECRET/ui/top", "Host: HOST\r\n")), "200");
+    // Before the time of a stranger ends that would let the owner in by itself.
+    assert!(began.elapsed() < std::time::Duration::from_secs(15), "{:?}", began.elapsed());
+    first.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    assert!(matches!(first.read(&mut [0; 8]), Ok(0) | Err(_)), "the oldest makes room");
+    drop(others);
+}
+
+#[test]
+fn a_connection_that_has_shown_the_secret_is_not_dropped_for_strangers() {
+    let server = server();
+    let secret = server.url().split('/').nth(3).unwrap();
+    let host = server.local_address();
+    let mut own = TcpStream::connect(host).unwrap();
+    own.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    let mut ask = || {
+        let request = format!("GET /{secret}/ui/assets/timeline.css HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        own.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}\n") {
+            let mut bytes = [0; 4096];
+            let count = own.read(&mut bytes).unwrap();
+            assert!(count > 0, "the connection ended");
+            answer.extend_from_slice(&bytes[..count]);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+    };
+    ask();
+    let strangers: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(host).unwrap()).collect();
+    assert_eq!(status(&get(&server, "/SECRET/ui/top", "Host: HOST\r\n")), "200");
+    ask();
+    drop(strangers);
+}
+
+#[test]
+fn a_picture_of_nothing_is_refused_and_an_error_keeps_the_function() {
+    let server = server();
+    for file in ["flame.svg", "graph.svg"] {
+        let answer = get(&server, &format!("/SECRET/ui/download/{file}"), "Host: HOST\r\n");
+        assert!(status(&answer) == "400" && answer.contains("The profile has no samples."), "{answer}");
+    }
+    let page = get(&server, "/SECRET/ui/peek?fn=mine&n=many", "Host: HOST\r\n");
+    assert!(page.contains("href=\"peek?fn=mine\""), "{page}");
 }

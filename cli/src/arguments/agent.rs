@@ -50,7 +50,11 @@ impl AgentArguments {
         self.connect(&[])
     }
 
-    fn connect(&self, symbols: &[PathBuf]) -> Result<Session, Failure> {
+    /// The same where the caller has already decided what Ctrl-C does.
+    ///
+    /// # Errors
+    /// As [`AgentArguments::session`].
+    pub(crate) fn connect(&self, symbols: &[PathBuf]) -> Result<Session, Failure> {
         let budget = budget::for_process(self.max_memory);
         let options = SessionOptions::default()
             .timeout(self.timeout)

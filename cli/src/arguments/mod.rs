@@ -4,4 +4,5 @@ mod agent;
 mod values;
 
 pub use agent::AgentArguments;
+pub(crate) use values::memory;
 pub use values::{MOST_FRAMES, duration, size};

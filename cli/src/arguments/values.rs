@@ -77,7 +77,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 ///
 /// # Errors
 /// A text with the allowed values.
-pub(super) fn memory(text: &str) -> Result<u64, String> {
+pub(crate) fn memory(text: &str) -> Result<u64, String> {
     match size(text)? {
         LEAST_PROCESS_BYTES.. => size(text),
         _ => Err(format!("must be at least {}M", LEAST_PROCESS_BYTES >> 20)),

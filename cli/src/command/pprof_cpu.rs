@@ -29,7 +29,7 @@ Only you can read the file. Exit code 6: samples were lost, or the program ended
 Examples:
   rgops pprof-cpu 4711                      30 seconds at 99 Hz
   rgops pprof-cpu shop -d 5s --hz 999 --output shop.pb.gz
-  go tool pprof -http=: shop.pb.gz          open the file in pprof's web view")]
+  rgops pprof --http shop.pb.gz             open the file in the browser")]
 pub struct PprofCpu {
     #[command(flatten)]
     agent: AgentArguments,
@@ -84,9 +84,8 @@ impl PprofCpu {
         let view = ProfileView::default().file(saved.file.clone());
         let is_wanted = self.asked.is_wanted() && !self.agent.json && saved.file.is_some();
         if !is_wanted {
-            return saved.print(&answer, &view, self.agent.json, |file| {
-                format!("next: go tool pprof -http=: {file}")
-            });
+            return saved
+                .print(&answer, &view, self.agent.json, |file| format!("next: rgops pprof --http {file}"));
         }
         let file = saved.file.clone().map(PathBuf::from);
         let exit = saved.print(&answer, &view, false, |file| format!("next: rgops pprof --http {file}"))?;

@@ -33,7 +33,7 @@ Examples:
   rgops pprof-heap 4711                     memory in use, by function
   rgops pprof-heap 4711 -alloc_space        memory allocated since the program started
   rgops pprof-heap shop -d 30s              changes in 30 seconds; a decrease is negative
-  go tool pprof -http=: FILE                open the file in pprof's web view")]
+  rgops pprof --http FILE                   open the file in the browser")]
 pub struct PprofHeap {
     #[command(flatten)]
     agent: AgentArguments,
@@ -132,9 +132,8 @@ impl PprofHeap {
         let view = ProfileView::default().file(saved.file.clone());
         let is_wanted = self.asked.is_wanted() && !self.agent.json && saved.file.is_some();
         if !is_wanted {
-            return saved.print(&answer, &view, self.agent.json, |file| {
-                format!("next: go tool pprof -http=: {file}")
-            });
+            return saved
+                .print(&answer, &view, self.agent.json, |file| format!("next: rgops pprof --http {file}"));
         }
         let file = saved.file.clone().map(PathBuf::from);
         let exit = saved.print(&answer, &view, false, |file| format!("next: rgops pprof --http {file}"))?;

@@ -21,7 +21,7 @@ Exit code 6: no address got a name.
 
 Examples:
   rgops symbolize shop.pb.gz --symbols kept -o named.pb.gz   files of the running build, under any name
-  go tool pprof -http=: named.pb.gz                          open the result in pprof's web view")]
+  rgops pprof --http named.pb.gz                             open the result in the browser")]
 pub struct Symbolize {
     /// The profile: a pprof file, compressed or not
     file: PathBuf,

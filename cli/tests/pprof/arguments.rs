@@ -34,11 +34,16 @@ fn both_spellings_and_both_orders_are_accepted() {
 fn mistakes_are_explained_with_the_fix() {
     let home = Directory::new();
     std::fs::write(home.path().join("f"), shop()).unwrap();
+    let empty = finished(&mut pprof(home.path(), &["-top", ""]));
+    assert!(stderr(&empty).contains("the word is empty"), "{}", stderr(&empty));
     for (line, said) in [
         ("", "no profile source was specified"),
         ("-top", "no profile source was specified"),
-        ("-top -fcous=x f", "a similar argument exists: '--focus'"),
-        ("-topp f", "a similar argument exists: '--top'"),
+        ("-top -fcous=x f", "a similar argument exists: '-focus'"),
+        ("-topp f", "a similar argument exists: '-top'"),
+        ("-tpo f", "a similar argument exists: '-top'"),
+        ("--tpo f", "a similar argument exists: '--top'"),
+        ("--nosuch f", "unexpected argument '--nosuch' found\n\nUsage"),
         ("-focus", "a value is required for '--focus <REGEXP>'"),
         ("-nodecount=many f", "it takes a whole number"),
         ("-mean=maybe f", "unexpected value 'maybe' for '--mean'"),
@@ -54,15 +59,28 @@ fn mistakes_are_explained_with_the_fix() {
         ("-symbolize=nothing f", "is not none, local, fastlocal, remote, force"),
         ("--fail-above 5% -top f", "there is no -diff"),
         ("-top nosuch", "rgops pprof cpu nosuch"),
+        ("cpu", "rgops pprof cpu PID_OR_NAME"),
+        ("cpu 1 2", "rgops pprof cpu PID_OR_NAME"),
+        ("cpu http://me:key@host/x", "for a URL: rgops pprof URL"),
+        ("-list f", "no profile source was specified: -list took \"f\" as its value"),
+        ("-top -focus f", "-focus took \"f\" as its value"),
+        ("--http :0", "rgops pprof --http :0 FILE"),
+        ("-top -max-memory 1M f", "must be at least 128M"),
         ("-top ./nosuch.pb.gz", "No such file or directory"),
         ("-top - -", "standard input can be read once"),
+        ("-top http//bob:hunter2@127.0.0.1:1/x", "cannot open …@127.0.0.1:1/x"),
+        ("-top http://bob:hunt/er2@127.0.0.1:1/x", "in a password / is %2F"),
+        ("-top bob:hunter2@127.0.0.1:x", "…@127.0.0.1:x"),
         ("-top ftp://host/x", "the address is not http://, https:// or https+insecure://"),
         ("-top -focus=( f", "parsing focus regexp"),
-        ("-top -sample_index=heap f", "heap"),
+        ("-top -focus=( f", "escape what is meant as it is: \\("),
+        ("-list=( f", "escape what is meant as it is: \\("),
+        ("-top -sample_index=heap f", "-sample_index=samples, -sample_index=cpu"),
+        ("-top -divide_by=0 f", "-divide_by=2"),
     ] {
         let (code, text) = refused(&home, line);
         assert_eq!(code, 2, "{line}: {text}");
-        assert!(text.contains(said), "{line}: {text}");
+        assert!(text.contains(said) && !text.contains("hunt") && !text.contains("me:key"), "{line}: {text}");
     }
 }
 
@@ -75,4 +93,18 @@ fn short_forms_choose_the_sample_type() {
     let output = finished(&mut pprof(home.path(), &["-top", "-sample_index=samples", "-contentions", "f"]));
     assert_eq!(stderr(&output), "Multiple value selections, ignoring -contentions\n");
     assert_eq!(rows(&output)[0], row("1", "checkout"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_binary_of_another_build_is_said() {
+    let home = Directory::new();
+    std::fs::write(home.path().join("f"), shop()).unwrap();
+    let binary = env!("CARGO_BIN_EXE_rgops");
+    let output = finished(&mut pprof(home.path(), &["-top", "-buildid=00112233", binary, "f"]));
+    let said = stderr(&output);
+    assert_eq!((code(&output), rows(&output).len()), (0, 4), "{said}");
+    assert_eq!(said.matches("is another build than the one that was profiled").count(), 1, "{said}");
+    let output = finished(&mut pprof(home.path(), &["-top", binary, "f"]));
+    assert!(!stderr(&output).contains("another build"), "{}", stderr(&output));
 }

@@ -102,6 +102,8 @@ fn errors_of_servers_are_explained() {
         "/proxy" => answer("502 Bad Gateway", "content-type: text/plain\r\n", b"a page of a proxy"),
         "/secret" => answer("401 Unauthorized", "", b""),
         "/loop" => answer("302 Found", "location: /loop\r\n", b""),
+        "/long" => answer("302 Found", &format!("location: foo://{}\r\n", "x".repeat(50_000)), b""),
+        "/next" => answer("302 Found", "location: /nothing?next=http://a/b\r\n", b""),
         "/file" => answer("302 Found", "location: file:///etc/passwd\r\n", b""),
         "/html" => answer("200 OK", "content-type: text/html\r\n", b"<html>login</html>"),
         "/cut" => Some(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nshort".to_vec()),
@@ -117,7 +119,9 @@ fn errors_of_servers_are_explained() {
         ("/nothing", 3, "server response: 404 Not Found"),
         ("/loop", 4, "it redirects more than 10 times"),
         ("/file", 4, "it redirects to file:///etc/passwd"),
-        ("/html", 2, "profile"),
+        ("/long", 4, "xxx…, which is not http"),
+        ("/next", 3, "/nothing?next=http://a/b: server response: 404"),
+        ("/html", 2, "a page (HTML)"),
         ("/cut", 3, "/cut"),
         ("/garbage", 4, "/garbage"),
         ("/header", 4, "/header"),
@@ -127,9 +131,12 @@ fn errors_of_servers_are_explained() {
         let text = stderr(&output);
         assert!(text.contains(said) && !text.contains('\u{1b}'), "{path}: {text}");
         assert_eq!((code(&output), stdout(&output)), (exit, ""), "{path}: {text}");
+        assert!(text.len() < 5000, "{path}: {}", text.len());
     }
-    // Nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nobody listens there: the port is taken by a socket that connects elsewhere, so no other test gets it.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = std::net::TcpStream::connect(other.local_addr().unwrap()).unwrap();
+    let port = taken.local_addr().unwrap().port();
     let output = finished(&mut pprof(home.path(), &["-top", &format!("127.0.0.1:{port}")]));
     assert!(code(&output) == 3 && stderr(&output).contains("check host and port"), "{}", stderr(&output));
     assert!(!home.path().join("pprof").exists(), "nothing was saved");
@@ -195,6 +202,15 @@ fn a_silent_server_times_out_and_ctrl_c_ends_the_wait() {
     let said = stderr(&output);
     assert!(code(&output) == 5 && said.contains("no complete answer within 6 s"), "{said}");
     assert!(said.contains("-timeout 12"), "{said}");
+    // One deadline for all redirects.
+    let slow = Server::start(|_| {
+        std::thread::sleep(std::time::Duration::from_secs(4));
+        answer("302 Found", "location: /again\r\n", b"")
+    });
+    let begun = std::time::Instant::now();
+    let output = finished(&mut pprof(home.path(), &["-top", "-timeout=1", &slow.url("/p")]));
+    assert_eq!(code(&output), 5, "{}", stderr(&output));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
     is_asked.store(false, Ordering::SeqCst);
     let mut child = pprof(home.path(), &["-top", &url]).spawn().unwrap();
     until("it asks", || is_asked.load(Ordering::SeqCst).then_some(()));

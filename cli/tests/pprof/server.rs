@@ -35,15 +35,16 @@ impl<T: Read + Write + Send> Stream for T {}
 impl Server {
     /// Answers each request by `answer`; `None` never answers.
     pub(crate) fn start(answer: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static) -> Server {
-        Server::start_wrapped(Box::new(|stream| Ok(Box::new(stream))), answer)
+        Server::start_wrapped("127.0.0.1", Box::new(|stream| Ok(Box::new(stream))), answer)
     }
 
-    /// The same on streams made by `wrap`.
+    /// The same at an address of this computer, on streams made by `wrap`.
     pub(crate) fn start_wrapped(
+        host: &str,
         wrap: Box<Wrap>,
         answer: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static,
     ) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind((host, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (kept, answer, wrap) = (requests.clone(), Arc::new(answer), Arc::new(wrap));

@@ -51,7 +51,33 @@ fn a_profile_can_be_compared_with_a_file_and_ctrl_c_keeps_what_there_is() {
     });
     let begun = std::time::Instant::now();
     let output = interrupting.join().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(30), "it did not wait for the end");
+    // The profile takes 60 s.
+    assert!(begun.elapsed() < Duration::from_secs(55), "it did not wait for the end");
     assert!([0, 6].contains(&code(&output)), "{}", stderr(&output));
     assert!(stdout(&output).contains("Type: cpu\n"), "{}", stdout(&output));
+}
+
+#[test]
+fn ctrl_c_ends_the_profiles_of_all_programs() {
+    let home = Directory::new();
+    let (one, other) = (Target::start("agent", home.path()), Target::start("agent", home.path()));
+    let (one, other) = (one.pid().to_string(), other.pid().to_string());
+    let mut command = pprof(home.path(), &["-top", "-seconds=300", &one, &other]);
+    let mut child =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // Both have begun.
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    for _ in 0..2 {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+        assert!(line.starts_with("Profiling CPU"), "{line}");
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut said, &mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    // It would take 300 s, which is longer than the limit of a test, if only one were stopped.
+    assert!([0, 6].contains(&code(&output)), "{rest}");
+    assert!(stdout(&output).contains("Type: cpu\n") && rest.contains("Saved profile in "), "{rest}");
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rgops_dwarf::Budget;
+use rgops_dwarf::{Budget, Exhausted};
 use rgops_pprof::Settings;
 use rgops_pprof::environment::{Code, Environment, Instruction, ObjectFile};
 
@@ -27,18 +27,20 @@ const MOST_SOURCE_BYTES: usize = 128 << 20;
 pub struct Files {
     settings: FileSettings,
     budget: Budget,
-    objects: Mutex<HashMap<Key, Opened>>,
+    objects: Mutex<HashMap<Key, Slot<Arc<Object>>>>,
     sources: Mutex<Sources>,
 }
 
+/// What one file gave. It is locked while the file is opened, so that a slow file does not delay the others.
+type Slot<T> = Arc<Mutex<Option<Result<T, String>>>>;
+
 /// Path, build-id, start, limit and offset of a mapping.
 type Key = (String, String, [u64; 3]);
-type Opened = Result<Arc<Object>, String>;
 
 #[derive(Default)]
 struct Sources {
     /// By file, `source_path` and `trim_path`.
-    files: HashMap<[String; 3], Result<Arc<str>, String>>,
+    files: HashMap<[String; 3], Slot<Arc<str>>>,
     bytes: usize,
 }
 
@@ -48,17 +50,17 @@ impl Files {
         Files { settings, budget: budget.clone(), objects: Mutex::default(), sources: Mutex::default() }
     }
 
-    fn object(&self, file: &ObjectFile<'_>) -> Opened {
+    fn object(&self, file: &ObjectFile<'_>) -> Result<Arc<Object>, String> {
         let mapping = file.mapping;
         let key =
             (file.path.to_owned(), file.build_id.to_owned(), [mapping.start, mapping.limit, mapping.offset]);
-        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opened) = objects.get(&key) {
-            return opened.clone();
-        }
-        if objects.len() >= MOST_OBJECTS {
-            objects.clear();
-        }
+        let slot = {
+            let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+            if objects.len() >= MOST_OBJECTS && !objects.contains_key(&key) {
+                objects.clear();
+            }
+            objects.entry(key).or_default().clone()
+        };
         let mapped = Mapped {
             start: mapping.start,
             limit: mapping.limit,
@@ -66,9 +68,26 @@ impl Files {
             path: file.path,
             build_id: file.build_id,
         };
-        let finders = Finders::new(&self.settings, &self.budget);
-        let opened = Object::open(&mapped, &self.settings, &finders, &self.budget).map(Arc::new);
-        objects.insert(key, opened.clone());
+        self.once(&slot, || {
+            let finders = Finders::new(&self.settings, &self.budget);
+            Object::open(&mapped, &self.settings, &finders, &self.budget).map(Arc::new)
+        })
+    }
+
+    /// What is in the slot, or what `open` gives, which is kept unless it may be better next time.
+    fn once<T: Clone>(&self, slot: &Slot<T>, open: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(opened) = &*slot {
+            return opened.clone();
+        }
+        let opened = open();
+        let is_passing = |why: &String| {
+            let limits = [self.budget.exhausted().to_string(), Exhausted::Time.to_string()];
+            limits.iter().any(|limit| why.contains(limit)) || why.contains("does not answer")
+        };
+        if !opened.as_ref().is_err_and(is_passing) {
+            *slot = Some(opened.clone());
+        }
         opened
     }
 }
@@ -76,18 +95,25 @@ impl Files {
 impl Environment for Files {
     fn source(&self, file: &str, settings: &Settings) -> Result<String, String> {
         let key = [file, &settings.source_path, &settings.trim_path].map(str::to_owned);
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = sources.files.get(&key) {
-            return known.as_ref().map(|text| text.to_string()).map_err(Clone::clone);
+        let slot = {
+            let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_full = sources.files.len() >= MOST_SOURCES || sources.bytes > MOST_SOURCE_BYTES;
+            if is_full && !sources.files.contains_key(&key) {
+                *sources = Sources::default();
+            }
+            sources.files.entry(key).or_default().clone()
+        };
+        let mut length = 0;
+        let text = self.once(&slot, || {
+            let read = sources::read(file, settings, &self.settings, &self.budget)?;
+            length = read.len();
+            Ok(Arc::from(read))
+        });
+        if length > 0 {
+            let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+            sources.bytes = sources.bytes.saturating_add(length);
         }
-        let read = sources::read(file, settings, &self.settings, &self.budget);
-        let length = read.as_ref().map_or(0, String::len);
-        if sources.files.len() >= MOST_SOURCES || sources.bytes.saturating_add(length) > MOST_SOURCE_BYTES {
-            *sources = Sources::default();
-        }
-        sources.bytes += length;
-        sources.files.insert(key, read.as_ref().map(|text| Arc::from(&**text)).map_err(Clone::clone));
-        read
+        text.map(|text: Arc<str>| text.to_string())
     }
 
     fn code(

@@ -1,9 +1,9 @@
 //! An object file: its functions, their instructions, and the lines that these belong to.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rgops_dwarf::elf::Elf;
-use rgops_dwarf::{Budget, SymbolTables, Work, read_range};
+use rgops_dwarf::{Budget, Charge, SymbolTables, Work, read_range};
 use rgops_pprof::environment::{Code, CodeFrame, Instruction};
 
 use super::located::Finders;
@@ -35,10 +35,16 @@ pub(super) struct Object {
     tables: SymbolTables,
     symbolizer: Mutex<Symbolizer>,
     /// Its functions, listed when they are first asked for.
-    listed: OnceLock<Result<Vec<Code>, String>>,
+    listed: Mutex<Option<Arc<Listed>>>,
     /// What to add to an address as stated in the file to get the one in memory.
     pub(super) bias: u64,
     budget: Budget,
+}
+
+/// The functions of an object file, and their memory.
+struct Listed {
+    functions: Vec<Code>,
+    _charge: Charge,
 }
 
 impl Object {
@@ -76,7 +82,7 @@ impl Object {
             budget,
         );
         let (path, symbolizer) = (mapped.path.to_owned(), Mutex::new(symbolizer));
-        let listed = OnceLock::new();
+        let listed = Mutex::default();
         Ok(Object { path, elf, code, tables, symbolizer, listed, bias, budget: budget.clone() })
     }
 
@@ -87,9 +93,9 @@ impl Object {
         avma: Option<u64>,
     ) -> Result<Vec<Code>, String> {
         let address = avma.map(|avma| avma.wrapping_sub(self.bias));
-        let listed = self.listed.get_or_init(|| self.list()).as_ref().map_err(Clone::clone)?;
+        let listed = self.listed()?;
         let mut found = Vec::new();
-        for (count, code) in listed.iter().enumerate() {
+        for (count, code) in listed.functions.iter().enumerate() {
             if count % 1024 == 0 {
                 self.budget.check_time().map_err(|limit| limit.to_string())?;
             }
@@ -113,7 +119,19 @@ impl Object {
     }
 
     /// All functions with their readable names, and behind these the linker's, by address.
-    fn list(&self) -> Result<Vec<Code>, String> {
+    fn listed(&self) -> Result<Arc<Listed>, String> {
+        let mut known = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listed) = &*known {
+            return Ok(listed.clone());
+        }
+        // That a limit was reached is not kept: later there may be more.
+        let listed = Arc::new(self.list()?);
+        *known = Some(listed.clone());
+        Ok(listed)
+    }
+
+    fn list(&self) -> Result<Listed, String> {
+        let mut charge = Charge::none(&self.budget);
         let mut listed: Vec<Code> = Vec::new();
         let is_code = |symbol: &(u64, u64, &[u8])| self.section_end(symbol.0).is_some();
         let mut symbols = self.tables.functions().filter(is_code).peekable();
@@ -139,11 +157,11 @@ impl Object {
             let mut names: Vec<String> = linkers.iter().map(|name| demangle(name)).collect();
             names.extend(linkers.into_iter().filter(|name| demangle(name) != *name));
             let bytes: usize = names.iter().map(|name| name.len() + 64).sum();
-            let charged = self.budget.charge(bytes as u64).and_then(|()| self.budget.check_time());
+            let charged = charge.grow(bytes as u64).and_then(|()| self.budget.check_time());
             charged.map_err(|limit| format!("{}: {limit}", self.path))?;
             listed.push(Code { names, start, end, bias: self.bias });
         }
-        Ok(listed)
+        Ok(Listed { functions: listed, _charge: charge })
     }
 
     /// Where the section with code ends that contains an address.
@@ -174,6 +192,8 @@ impl Object {
         let bytes = self.bytes(start, end).map_err(|why| format!("{}: {why}", self.path))?;
         let mut symbolizer = self.symbolizer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut instructions: Vec<Instruction> = Vec::new();
+        // Of those that are made here; a report keeps them only while it is written.
+        let mut charge = Charge::none(&self.budget);
         let mut limit = None;
         let names = |svma: u64| self.name(svma);
         // A symbol in the middle begins an instruction.
@@ -185,8 +205,8 @@ impl Object {
             let range = (from - start) as usize..((to - start) as usize).min(bytes.len());
             let part = bytes.get(range).unwrap_or_default();
             disassemble(part, from, syntax, &names, &mut |address, text| {
-                let charge = self.budget.charge(INSTRUCTION_BYTES + text.len() as u64);
-                if let Err(reached) = charge.and_then(|()| self.budget.check_time()) {
+                let charged = charge.grow(INSTRUCTION_BYTES + text.len() as u64);
+                if let Err(reached) = charged.and_then(|()| self.budget.check_time()) {
                     limit = Some(reached);
                     return false;
                 }

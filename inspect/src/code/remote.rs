@@ -10,6 +10,8 @@ use super::mode::Mode;
 /// Addresses that are asked for, and bytes of an answer that are read.
 const MOST_ADDRESSES: usize = 100_000;
 const MOST_BYTES: usize = 32 << 20;
+/// Requests, one a mapping.
+const MOST_REQUESTS: usize = 64;
 /// Characters of a name.
 const LONGEST_NAME: usize = 16 << 10;
 
@@ -41,7 +43,8 @@ pub fn symbol_url(source: &str) -> Option<String> {
     Some(format!("{scheme}://{host}/{symbol}"))
 }
 
-/// The requests for the locations without names, one a mapping; with [`Mode::is_forced`] of all locations.
+/// The requests for the locations without names, one a mapping; with [`Mode::is_forced`] of all locations. A profile of
+/// very many mappings has requests for some of them.
 pub fn remote_requests(profile: &Profile, mode: Mode) -> Vec<RemoteRequest> {
     let mut by_mapping: BTreeMap<MappingId, Vec<String>> = BTreeMap::new();
     for location in profile.locations.iter().filter(|location| wants(location, mode)).take(MOST_ADDRESSES) {
@@ -49,7 +52,7 @@ pub fn remote_requests(profile: &Profile, mode: Mode) -> Vec<RemoteRequest> {
             by_mapping.entry(mapping).or_default().push(format!("{:#x}", location.address));
         }
     }
-    let each = by_mapping.into_iter();
+    let each = by_mapping.into_iter().take(MOST_REQUESTS);
     each.map(|(mapping, addresses)| RemoteRequest { mapping, body: addresses.join("+") }).collect()
 }
 
@@ -117,6 +120,17 @@ mod tests {
         assert_eq!(profile.text(profile.function(line.function).name), "main.main");
         assert!(profile.locations[1].lines.is_empty() && profile.mappings[0].has_functions);
         assert_eq!(remote_requests(&profile, Mode::default())[0].body, "0x2000");
+    }
+
+    #[test]
+    fn requests_are_few() {
+        let mut profile = Profile::default();
+        for at in 0..1000 {
+            profile.mappings.push(Mapping::default());
+            let mapping = Some(MappingId(at));
+            profile.locations.push(Location { mapping, address: 1, ..Location::default() });
+        }
+        assert_eq!(remote_requests(&profile, Mode::default()).len(), MOST_REQUESTS);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct FileSettings {
     /// The program that the user named. It is trusted to be the one that was profiled, if the profile does not state
     /// another build-id.
     pub program: Option<PathBuf>,
+    /// The program as it was typed, which the first mapping is called.
+    pub(super) typed_program: Option<PathBuf>,
     /// The process on this host that was profiled.
     pub process: Option<u32>,
     /// Where relative source files are searched if `source_path` is empty.
@@ -55,6 +57,7 @@ impl FileSettings {
     /// The same with the program that the user named.
     #[must_use]
     pub fn with_program(mut self, program: &Path) -> FileSettings {
+        self.typed_program = Some(program.to_owned());
         self.program = Some(program.canonicalize().unwrap_or_else(|_| program.to_owned()));
         self
     }
@@ -71,6 +74,7 @@ impl FileSettings {
         self.program.as_ref().is_some_and(|program| {
             let named = Path::new(path);
             named == program
+                || self.typed_program.as_deref() == Some(named)
                 || named.is_absolute() && named.canonicalize().is_ok_and(|named| named == *program)
         })
     }

@@ -21,6 +21,9 @@ const LOCATION_BYTES: u64 = 512;
 /// Locations named between two questions whether to stop.
 const AT_A_TIME: usize = 256;
 
+/// Why a module has no names when `stop` said so.
+const STOPPED: &str = "it was stopped";
+
 /// What was found for a module of a profile.
 #[derive(Debug, serde::Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -81,6 +84,34 @@ impl Round {
     }
 }
 
+/// Mappings that were not looked at.
+#[derive(Default)]
+struct LeftOut {
+    mappings: usize,
+    addresses: usize,
+    had_lines: usize,
+}
+
+impl LeftOut {
+    fn add(&mut self, profile: &Profile, locations: &[usize]) {
+        self.mappings += 1;
+        self.addresses += locations.len();
+        self.had_lines += locations.iter().filter(|at| !profile.locations[**at].lines.is_empty()).count();
+    }
+
+    /// All of them as one module; `None` if there are none.
+    fn named(self, why: String) -> Option<NamedModule> {
+        let LeftOut { mappings, addresses, had_lines } = self;
+        let module = match mappings {
+            0 => return None,
+            1 => "1 other mapping".to_owned(),
+            _ => format!("{mappings} other mappings"),
+        };
+        let symbols = ModuleSymbols { reason: why, ..nothing(&module) };
+        Some(NamedModule { build_id: String::new(), addresses, had_lines, named: 0, symbols })
+    }
+}
+
 struct Naming<'p> {
     profile: &'p mut Profile,
     mode: Mode,
@@ -99,10 +130,17 @@ impl Naming<'_> {
         }
         let finders = Finders::new(settings, self.budget);
         let mut rounds: Vec<Round> = Vec::new();
-        for (at, locations) in by_mapping.into_iter().enumerate().take(MOST_MODULES) {
+        let mut modules = Vec::new();
+        let mut left_out = [LeftOut::default(), LeftOut::default()];
+        for (at, locations) in by_mapping.into_iter().enumerate() {
             let mapping = self.profile.mappings[at];
             let is_named = mapping.has_functions && mapping.has_filenames && mapping.has_line_numbers;
-            if locations.is_empty() || is_named && !self.mode.is_forced || stop.check().is_err() {
+            if locations.is_empty() || is_named && !self.mode.is_forced {
+                continue;
+            }
+            let is_stopped = stop.check().is_err();
+            if is_stopped || at >= MOST_MODULES {
+                left_out[usize::from(is_stopped)].add(self.profile, &locations);
                 continue;
             }
             let (path, build_id) = self.texts(MappingId(at as u32));
@@ -115,7 +153,6 @@ impl Naming<'_> {
                 None => rounds.push(Round { process: located.process, mappings: vec![mapping] }),
             }
         }
-        let mut modules = Vec::new();
         for round in rounds {
             let all: Vec<Module> = round.mappings.iter().map(|mapping| mapping.module.clone()).collect();
             let directories = &settings.symbol_directories;
@@ -126,7 +163,9 @@ impl Naming<'_> {
             }
         }
         modules.sort_by_key(|(mapping, _)| *mapping);
-        modules.into_iter().map(|(_, module)| module).collect()
+        let whys = [format!("only the first {MOST_MODULES} mappings are named"), STOPPED.to_owned()];
+        let left_out = left_out.into_iter().zip(whys).filter_map(|(left_out, why)| left_out.named(why));
+        modules.into_iter().map(|(_, module)| module).chain(left_out).collect()
     }
 
     fn texts(&self, mapping: MappingId) -> (String, String) {
@@ -147,7 +186,7 @@ impl Naming<'_> {
         let mut why = String::new();
         for (count, at) in locations.iter().enumerate() {
             if count % AT_A_TIME == 0 && stop.check().is_err() {
-                why = "it was stopped".to_owned();
+                why = STOPPED.to_owned();
                 break;
             }
             let location = &self.profile.locations[*at];
@@ -179,16 +218,12 @@ impl Naming<'_> {
             of.has_line_numbers |= has_lines;
             of.has_inline_frames |= has_lines;
         }
-        let nothing = || ModuleSymbols {
-            module: path.clone(),
-            file: None,
-            detail: Detail::Nothing,
-            reason: String::new(),
-            fix: String::new(),
-        };
-        let mut symbols = ModuleSymbols { module: path.clone(), ..symbols.unwrap_or_else(nothing) };
+        let mut symbols = ModuleSymbols { module: path.clone(), ..symbols.unwrap_or_else(|| nothing(&path)) };
         if !why.is_empty() {
             symbols.reason = why;
+        } else if path.starts_with('[') {
+            // The kernel maps it: nothing can be done about that.
+            symbols.reason.clear();
         }
         NamedModule { build_id, addresses: locations.len(), had_lines, named, symbols }
     }
@@ -213,5 +248,15 @@ impl Naming<'_> {
             FunctionId((functions.len() - 1) as u32)
         });
         Line { function, line: frame.line.map_or(0, i64::from), column: frame.column.map_or(0, i64::from) }
+    }
+}
+
+fn nothing(path: &str) -> ModuleSymbols {
+    ModuleSymbols {
+        module: path.to_owned(),
+        file: None,
+        detail: Detail::Nothing,
+        reason: String::new(),
+        fix: String::new(),
     }
 }

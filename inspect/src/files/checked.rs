@@ -12,7 +12,8 @@ use rgops_dwarf::ReadAt;
 pub(crate) enum Place {
     /// In a directory of the operator or of the system, where names may be symbolic links.
     Trusted(PathBuf),
-    /// A path on this host that another process named: it must not be a symbolic link itself.
+    /// A path on this host that another process or a file named: it must not be a symbolic link itself, and no link
+    /// that another user controls leads there.
     Named(PathBuf),
     /// A path as a process sees it: symbolic links are resolved as for that process.
     InRoot(Arc<Root>, PathBuf),
@@ -108,6 +109,25 @@ impl Checked {
         self.file.metadata().ok().map(|metadata| metadata.uid())
     }
 
+    /// The path that was really opened, where the system says it.
+    pub(crate) fn real_path(&self) -> Option<PathBuf> {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd as _;
+            let path = std::fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd())).ok()?;
+            Some(path).filter(|path| path.is_absolute())
+        }
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+
+    /// The owner and the mode. `None` on other systems.
+    #[cfg(unix)]
+    pub(crate) fn owner_and_mode(&self) -> Option<(u32, u32)> {
+        use std::os::unix::fs::MetadataExt as _;
+        self.file.metadata().ok().map(|metadata| (metadata.uid(), metadata.mode()))
+    }
+
     /// What tells the file from every other one, and from itself when it is changed: device, inode, length, and the
     /// times of the last change of content and of anything, which the kernel sets. `None` on other systems.
     #[cfg(unix)]
@@ -201,7 +221,7 @@ mod system {
     pub(super) fn open(place: &Place) -> io::Result<Checked> {
         let found = match place {
             Place::Trusted(path) => openat(CWD, path, RESOLVE, Mode::empty())?,
-            Place::Named(path) => named(path)?,
+            Place::Named(path) => crate::output::open_named(path, RESOLVE)?,
             Place::InRoot(root, path) => in_root(&root.directory, path)?,
         };
         reopen(&found)
@@ -211,17 +231,6 @@ mod system {
     /// `/proc/PID/map_files/…`. These lead to the file itself, whatever its name is now.
     pub(in crate::files) fn open_running(process: impl AsFd, name: &str) -> io::Result<Checked> {
         reopen(&openat(process, name, RESOLVE, Mode::empty())?)
-    }
-
-    fn named(path: &Path) -> io::Result<OwnedFd> {
-        let found =
-            openat2(CWD, path, RESOLVE | OFlags::NOFOLLOW, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
-        match found {
-            Err(error) if is_missing(error) => {
-                Ok(openat(CWD, path, RESOLVE | OFlags::NOFOLLOW, Mode::empty())?)
-            }
-            found => Ok(found?),
-        }
     }
 
     fn in_root(root: &File, path: &Path) -> io::Result<OwnedFd> {
@@ -288,8 +297,10 @@ mod system {
         if !found.is_file() {
             return Err(refuse("it is not a regular file"));
         }
-        let follow = if matches!(place, Place::Trusted(_)) { OFlags::empty() } else { OFlags::NOFOLLOW };
-        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | follow;
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        if !matches!(place, Place::Trusted(_)) {
+            return Checked::new(File::from(crate::output::open_named(path, flags)?));
+        }
         let file: File = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
         Checked::new(file)
     }

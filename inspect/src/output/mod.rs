@@ -22,5 +22,7 @@ mod tests;
 pub use error::{NotAFile, OutputError, Reason};
 pub use file::OutputFile;
 pub use numbered::Numbered;
-pub use place::remove_unfinished;
+#[cfg(unix)]
+pub(crate) use place::open_named;
+pub use place::{make_directory, remove_unfinished};
 pub use private::open_private;

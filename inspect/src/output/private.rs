@@ -5,30 +5,27 @@ use std::io;
 use std::path::Path;
 
 /// Opens the file `name` of `directory` for reading and appending. Both are created if they do not exist, only for
-/// their owner (0700 and 0600); the directory that contains `directory`, too.
+/// their owner (0700 and 0600); the directories above `directory` that are missing, too.
 ///
-/// Neither is followed if it is a link, and nothing that another user owns or could write is used.
+/// No link of another user leads to them, neither is followed if it is a link, and nothing that another user owns or could write is used.
 ///
 /// # Errors
 /// If it cannot be opened, or is a link, or not a regular file, or not the user's own.
 pub fn open_private(directory: &Path, name: &str) -> io::Result<File> {
-    std::fs::create_dir_all(directory.parent().unwrap_or(directory))?;
     open(directory, name)
 }
 
 #[cfg(unix)]
 fn open(directory: &Path, name: &str) -> io::Result<File> {
-    use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+    use rustix::fs::{Mode, OFlags, fstat, openat};
 
-    use std::os::unix::fs::DirBuilderExt as _;
+    use super::place::{make_in, reach};
 
     let refused = |why: &str| io::Error::new(io::ErrorKind::PermissionDenied, why);
-    match std::fs::DirBuilder::new().mode(0o700).create(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
+    let (above, last) = reach(directory)?;
+    make_in(&above, &last)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let directory = openat(CWD, directory, flags, Mode::empty())?;
+    let directory = openat(&above, last, flags, Mode::empty())?;
     let (user, stat) = (rustix::process::geteuid().as_raw(), fstat(&directory)?);
     if stat.st_uid != user || stat.st_mode & 0o022 != 0 {
         return Err(refused("the directory belongs to another user or can be written by others"));
@@ -55,10 +52,7 @@ fn open(directory: &Path, name: &str) -> io::Result<File> {
 
 #[cfg(not(unix))]
 fn open(directory: &Path, name: &str) -> io::Result<File> {
-    match std::fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
+    super::place::make_directory(directory)?;
     let path = directory.join(name);
     if path.is_symlink() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is a link"));
@@ -82,6 +76,7 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         open_private(&directory, "history").unwrap().write_all(b"top\n").unwrap();
         assert_eq!((mode(&directory), mode(&directory.join("history"))), (0o700, 0o600));
+        assert_eq!((mode(&root), mode(&root.join("state"))), (0o700, 0o700));
         let mut file = open_private(&directory, "history").unwrap();
         file.write_all(b"tree\n").unwrap();
         let mut text = String::new();
@@ -96,6 +91,17 @@ mod tests {
         assert!(open_private(&directory, "second").is_err());
         std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
         assert!(open_private(&directory, "history").is_err());
+        // Nothing is made behind a link of another user.
+        if rustix::process::geteuid().is_root() {
+            std::fs::create_dir(root.join("kept")).unwrap();
+            symlink(root.join("kept"), root.join("foreign")).unwrap();
+            std::os::unix::fs::lchown(root.join("foreign"), Some(65534), None).unwrap();
+            assert!(open_private(&root.join("foreign/a/b"), "history").is_err());
+            assert!(super::super::make_directory(&root.join("foreign/a/b")).is_err());
+            assert!(!root.join("kept/a").exists());
+            super::super::make_directory(&root.join("kept/a/b/")).unwrap();
+            assert_eq!((mode(&root.join("kept/a")), mode(&root.join("kept/a/b"))), (0o700, 0o700));
+        }
         std::fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -37,6 +37,21 @@ fn folded_stacks_have_a_line_each_and_names_stay_in_their_line() {
 }
 
 #[test]
+fn dividing_loses_nothing_of_the_sum_and_what_has_no_effect_is_told() {
+    let profile = profile(&[("a;b", 1), ("a;c", 1), ("a;d", 1), ("a;e", 3), ("a;f", 4)]);
+    let mut settings = Settings::default();
+    for (name, value) in [("divide_by", "10"), ("mean", "true"), ("drop_negative", "true")] {
+        settings.set(name, value).unwrap();
+    }
+    let refined = Refined::of(&profile, &settings, Format::Collapsed, Stop::never()).unwrap();
+    let mut bytes = Vec::new();
+    let notices = collapsed(&refined, Stop::never(), &mut bytes).unwrap();
+    assert_eq!(String::from_utf8(bytes).unwrap(), "a;f 1\n");
+    assert_eq!(notices.len(), 2);
+    assert_eq!(notices[0], "mean has no effect on this format: it has sums of all samples");
+}
+
+#[test]
 fn a_comparison_is_folded_with_its_differences() {
     let (text, _) = file(collapsed, Format::Collapsed, "count", &[("a;b", 3), ("a;c", -4)]);
     assert_eq!(text, "a;b 3\na;c -4\n");

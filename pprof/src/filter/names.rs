@@ -6,6 +6,9 @@ use crate::pattern::Pattern;
 use crate::profile::Profile;
 use crate::stop::{Stop, Stopped};
 
+/// Locations between two questions whether to stop.
+const AT_A_TIME: usize = 1024;
+
 /// The filters, or whether each matched anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Names<T> {
@@ -36,11 +39,16 @@ pub(crate) fn by_name(
         return Ok(found);
     }
     found.focus = false;
-    let matched = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| Matched::new(profile, pattern));
-    let (focus, ignore, hide, show) = (matched(focus), matched(ignore), matched(hide), matched(show));
+    let matched = |pattern: &Option<Pattern>| {
+        pattern.as_ref().map(|pattern| Matched::new(profile, pattern, stop)).transpose()
+    };
+    let (focus, ignore, hide, show) = (matched(focus)?, matched(ignore)?, matched(hide)?, matched(show)?);
     let mut effects = vec![Effect::None; profile.locations.len()];
     let mut hidden = vec![false; profile.locations.len()];
     for (at, location) in profile.locations.iter_mut().enumerate() {
+        if at % AT_A_TIME == 0 {
+            stop.check()?;
+        }
         if ignore.as_ref().is_some_and(|ignore| ignore.location(location)) {
             found.ignore = true;
             effects[at] = Effect::Ignored;
@@ -81,9 +89,12 @@ pub(crate) fn by_name(
 
 /// Drops the frames above the outermost one that matches, and samples without one. Returns whether any matched.
 pub(crate) fn show_from(profile: &mut Profile, pattern: &Pattern, stop: Stop<'_>) -> Result<bool, Stopped> {
-    let matched = Matched::new(profile, pattern);
+    let matched = Matched::new(profile, pattern, stop)?;
     let mut is_shown = vec![false; profile.locations.len()];
     for (at, location) in profile.locations.iter_mut().enumerate() {
+        if at % AT_A_TIME == 0 {
+            stop.check()?;
+        }
         if matched.mapping(location) {
             is_shown[at] = true;
         } else if let Some(outermost) = location.lines.iter().rposition(|line| matched.line(line)) {

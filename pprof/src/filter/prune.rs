@@ -6,6 +6,9 @@ use crate::pattern::Pattern;
 use crate::profile::{FunctionId, Profile};
 use crate::stop::{Stop, Stopped};
 
+/// Functions between two questions whether to stop.
+const AT_A_TIME: usize = 256;
+
 /// What a location does to the stacks that it is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
@@ -17,13 +20,23 @@ enum Effect {
 }
 
 /// By function: whether `is_match` accepts its simple name. Functions without a name never match.
-fn matching(profile: &Profile, is_match: impl Fn(&str) -> bool) -> Vec<bool> {
+fn matching(
+    profile: &Profile,
+    stop: Stop<'_>,
+    is_match: impl Fn(&str) -> bool,
+) -> Result<Vec<bool>, Stopped> {
     let mut known: Vec<Option<bool>> = vec![None; profile.texts.len()];
     let mut is_known = |name: crate::profile::TextId| match known.get_mut(name.0 as usize) {
         Some(known) => *known.get_or_insert_with(|| is_match(simple_name(profile.text(name)))),
         None => false,
     };
-    profile.functions.iter().map(|function| !function.name.is_empty() && is_known(function.name)).collect()
+    let each = profile.functions.iter().enumerate().map(|(at, function)| {
+        if at % AT_A_TIME == 0 {
+            stop.check()?;
+        }
+        Ok(!function.name.is_empty() && is_known(function.name))
+    });
+    each.collect()
 }
 
 /// Drops, in each stack, the outermost frame that matches `drop` and not `keep`, and all that it called. Frames outside
@@ -35,7 +48,7 @@ pub(crate) fn drop_frames(
     stop: Stop<'_>,
 ) -> Result<(), Stopped> {
     let matching =
-        matching(profile, |name| drop.is_match(name) && !keep.is_some_and(|keep| keep.is_match(name)));
+        matching(profile, stop, |name| drop.is_match(name) && !keep.is_some_and(|keep| keep.is_match(name)))?;
     let is_match = |function: FunctionId| matching.get(function.0 as usize).copied().unwrap_or(false);
     let mut effects = vec![Effect::None; profile.locations.len()];
     for (location, effect) in profile.locations.iter_mut().zip(&mut effects) {
@@ -64,7 +77,7 @@ pub(crate) fn drop_frames(
 
 /// Drops, in each stack, all that the innermost matching frame called, not itself.
 pub(crate) fn prune_from(profile: &mut Profile, pattern: &Pattern, stop: Stop<'_>) -> Result<(), Stopped> {
-    let matching = matching(profile, |name| pattern.is_match(name));
+    let matching = matching(profile, stop, |name| pattern.is_match(name))?;
     let is_match = |function: FunctionId| matching.get(function.0 as usize).copied().unwrap_or(false);
     let mut cuts = vec![false; profile.locations.len()];
     for (location, cuts) in profile.locations.iter_mut().zip(&mut cuts) {

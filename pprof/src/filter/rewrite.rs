@@ -33,10 +33,17 @@ pub(crate) fn restack(
 }
 
 /// Replaces every set of labels by what `rewrite` leaves of it.
-pub(crate) fn relabel(profile: &mut Profile, mut rewrite: impl FnMut(&mut Vec<Label>)) {
+pub(crate) fn relabel(
+    profile: &mut Profile,
+    stop: Stop<'_>,
+    mut rewrite: impl FnMut(&mut Vec<Label>),
+) -> Result<(), Stopped> {
     let mut sets = Lists::new();
     let mut becomes = Vec::with_capacity(profile.label_sets.len());
-    for set in profile.label_sets.iter() {
+    for (at, set) in profile.label_sets.iter().enumerate() {
+        if at % AT_A_TIME == 0 {
+            stop.check()?;
+        }
         let mut set = set.to_vec();
         rewrite(&mut set);
         becomes.push(sets.intern(&set));
@@ -45,6 +52,7 @@ pub(crate) fn relabel(profile: &mut Profile, mut rewrite: impl FnMut(&mut Vec<La
     for set in &mut profile.samples.label_sets {
         *set = becomes.get(*set as usize).copied().unwrap_or(0);
     }
+    Ok(())
 }
 
 /// Keeps the samples for which `keep` gives something, in their order. Returns what it gave for those.

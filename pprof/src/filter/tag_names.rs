@@ -3,22 +3,24 @@
 use super::rewrite::relabel;
 use crate::pattern::Pattern;
 use crate::profile::Profile;
+use crate::stop::{Stop, Stopped};
 
 /// Leaves the labels whose keys `show` matches and `hide` does not. Returns whether `show` and `hide` matched a key.
 pub(crate) fn by_tag_name(
     profile: &mut Profile,
     show: Option<&Pattern>,
     hide: Option<&Pattern>,
-) -> (bool, bool) {
+    stop: Stop<'_>,
+) -> Result<(bool, bool), Stopped> {
     if show.is_none() && hide.is_none() {
-        return (false, false);
+        return Ok((false, false));
     }
     let used = used_sets(profile);
     let texts = profile.texts.clone();
     let mut known: Vec<Option<(bool, bool)>> = vec![None; texts.len()];
     let mut found = (false, false);
     let mut at = 0;
-    relabel(profile, |set| {
+    relabel(profile, stop, |set| {
         let is_used = used.get(at).copied().unwrap_or(false);
         at += 1;
         set.retain(|label| {
@@ -31,8 +33,8 @@ pub(crate) fn by_tag_name(
             found.1 |= is_used && is_hidden;
             is_shown && !is_hidden
         });
-    });
-    found
+    })?;
+    Ok(found)
 }
 
 /// By label set: whether a sample has it.

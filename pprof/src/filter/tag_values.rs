@@ -1,11 +1,17 @@
 //! `tagfocus` and `tagignore`: samples by the values of their labels.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::rewrite::keep_samples;
 use crate::measurement::scale;
 use crate::pattern::Pattern;
 use crate::profile::{Label, LabelValue, Profile};
+use crate::stop::{Stop, Stopped};
+
+/// The most regular expressions of one filter, and how many share the memory of one.
+const MOST_PATTERNS: usize = 1000;
+const SHARING_PATTERNS: usize = 16;
 
 /// A filter of samples by their labels.
 #[derive(Debug)]
@@ -47,24 +53,36 @@ impl TagFilter {
             notices.push(format!("{name}:Interpreted '{value}' as range, not regexp"));
             return Ok(TagFilter { key, wanted: Wanted::Range(range) });
         }
-        let compile = |text| Pattern::new(text).map_err(|error| format!("parsing {name} regexp: {error}"));
+        let count = value.split(',').count();
+        if count > MOST_PATTERNS {
+            return Err(format!("parsing {name} regexp: there are {count}, more than {MOST_PATTERNS}"));
+        }
+        let share = count.div_ceil(SHARING_PATTERNS);
+        let compile =
+            |text| Pattern::one_of(share, text).map_err(|error| format!("parsing {name} regexp: {error}"));
         let patterns = value.split(',').map(compile).collect::<Result<_, _>>()?;
         Ok(TagFilter { key, wanted: Wanted::Texts(patterns) })
     }
 
     /// Whether a set of labels is wanted. `units` are those of numbers, by key.
-    fn accepts(&self, profile: &Profile, labels: &[Label], units: &BTreeMap<String, String>) -> bool {
+    fn accepts(
+        &self,
+        profile: &Profile,
+        labels: &[Label],
+        units: &BTreeMap<String, String>,
+        stop: Stop<'_>,
+    ) -> Result<bool, Stopped> {
         let with_key = labels.iter().filter_map(|label| {
             let key = profile.text(label.key);
             self.key.as_ref().is_none_or(|wanted| *wanted == key).then_some((key, label.value))
         });
         match &self.wanted {
-            Wanted::Range(range) => with_key.into_iter().any(|(key, value)| match value {
+            Wanted::Range(range) => Ok(with_key.into_iter().any(|(key, value)| match value {
                 LabelValue::Number { value, .. } => {
                     range.contains(value, units.get(key).map_or("", String::as_str))
                 }
                 LabelValue::Text(_) => false,
-            }),
+            })),
             Wanted::Texts(patterns) => {
                 let texts: Vec<(&str, &str)> = with_key
                     .filter_map(|(key, value)| match value {
@@ -72,13 +90,18 @@ impl TagFilter {
                         LabelValue::Number { .. } => None,
                     })
                     .collect();
-                if self.key.is_some() {
-                    return patterns
-                        .iter()
-                        .any(|pattern| texts.iter().any(|(_, text)| pattern.is_match(text)));
+                let any_is_enough = self.key.is_some();
+                let shown: Vec<Cow<'_, str>> = match any_is_enough {
+                    true => texts.iter().map(|(_, text)| Cow::Borrowed(*text)).collect(),
+                    false => texts.iter().map(|(key, text)| Cow::Owned(format!("{key}:{text}"))).collect(),
+                };
+                for pattern in patterns {
+                    stop.check()?;
+                    if shown.iter().any(|text| pattern.is_match(text)) == any_is_enough {
+                        return Ok(any_is_enough);
+                    }
                 }
-                let both: Vec<String> = texts.iter().map(|(key, text)| format!("{key}:{text}")).collect();
-                patterns.iter().all(|pattern| both.iter().any(|text| pattern.is_match(text)))
+                Ok(!any_is_enough)
             }
         }
     }
@@ -138,18 +161,19 @@ pub(crate) fn by_tag(
     focus: Option<&TagFilter>,
     ignore: Option<&TagFilter>,
     units: &BTreeMap<String, String>,
-) -> (bool, bool) {
+    stop: Stop<'_>,
+) -> Result<(bool, bool), Stopped> {
     if focus.is_none() && ignore.is_none() {
-        return (true, false);
+        return Ok((true, false));
     }
-    let accepts: Vec<(bool, bool)> = profile
-        .label_sets
-        .iter()
-        .map(|labels| {
-            let focused = focus.is_none_or(|focus| focus.accepts(profile, labels, units));
-            (focused, ignore.is_some_and(|ignore| ignore.accepts(profile, labels, units)))
-        })
-        .collect();
+    let accepts = |filter: Option<&TagFilter>, labels: &[Label]| {
+        filter.map(|filter| filter.accepts(profile, labels, units, stop)).transpose()
+    };
+    let both = profile.label_sets.iter().map(|labels| {
+        stop.check()?;
+        Ok((accepts(focus, labels)?.unwrap_or(true), accepts(ignore, labels)?.unwrap_or(false)))
+    });
+    let accepts = both.collect::<Result<Vec<(bool, bool)>, Stopped>>()?;
     let of = |profile: &Profile, at: usize| {
         let set = profile.samples.label_sets.get(at).map_or(0, |set| *set as usize);
         accepts.get(set).copied().unwrap_or((false, false))
@@ -160,7 +184,7 @@ pub(crate) fn by_tag(
         found = (found.0 || focused, found.1 || ignored);
     }
     keep_samples(profile, |profile, at| (of(profile, at) == (true, false)).then_some(()));
-    found
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -170,6 +194,16 @@ mod tests {
     fn range(text: &str) -> Option<(Option<f64>, Option<f64>, String)> {
         let range = Range::new("tagfocus", text).expect("it is not too large")?;
         Some((range.least, range.most, range.unit))
+    }
+
+    #[test]
+    fn thousands_of_expressions_are_refused() {
+        let new = |count: usize| {
+            TagFilter::new("tagfocus", &format!("k={}", ["a"; 2000][..count].join(",")), &mut vec![])
+        };
+        assert!(new(1000).is_ok());
+        let said = new(1001).map(|_| ()).expect_err("these are too many");
+        assert_eq!(said, "parsing tagfocus regexp: there are 1001, more than 1000");
     }
 
     #[test]

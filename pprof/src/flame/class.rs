@@ -1,12 +1,10 @@
 //! Whose code a frame is: the program's own, a dependency's, the standard library's, … It decides the colour.
 
 pub use crate::names::Class;
-use crate::names::Origin;
 
-/// Whose code a function is, by its name, its source file, and the object file that it is in. Any may be empty.
-/// Named code that nothing tells apart is the program's own.
-pub fn classify(name: &str, file: &str, object: &str) -> Class {
-    let class = Origin::of(name, file, object).class;
+/// Whose code a function is, of which `class` is what its [`Origin`](crate::names::Origin) says. Named code that nothing
+/// tells apart is the program's own.
+pub(super) fn shown(class: Class, name: &str) -> Class {
     if class == Class::Unknown && !(name.is_empty() || name.starts_with("0x") || name.starts_with('[')) {
         return Class::Own;
     }
@@ -49,6 +47,7 @@ fn first_crate(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::Origin;
 
     #[test]
     fn a_package_is_the_crate_of_a_rust_path_or_the_import_path_of_go() {
@@ -71,6 +70,21 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_has_the_class_that_columns_of_functions_have() {
+        let mut profile = crate::profile::sketch::sketch(&["regex::compile;regex::exec 1,1"]);
+        let file = "/r/.cargo/registry/src/index.crates.io-1/regex-1.2.3/src/lib.rs";
+        let file = profile.texts.intern(file);
+        for function in &mut profile.functions {
+            let is_exec = profile.texts.get(function.name) == "regex::exec";
+            function.file = if is_exec { file } else { crate::profile::TextId::EMPTY };
+        }
+        let stacks =
+            crate::flame::Stacks::new(&profile, |_| 1, crate::Stop::never()).expect("nothing stops it");
+        let classes: Vec<Class> = stacks.frames().iter().map(|frame| frame.class).collect();
+        assert_eq!(classes, [Class::Dependency; 2]);
+    }
+
+    #[test]
     fn the_class_is_by_name_file_and_object() {
         for (name, file, object, expected) in [
             ("shop::checkout", "/home/me/shop/src/lib.rs", "/bin/shop", Class::Own),
@@ -86,7 +100,7 @@ mod tests {
             ("github.com/a/b.C", "", "", Class::Dependency),
             ("", "", "/bin/shop", Class::Unknown),
         ] {
-            assert_eq!(classify(name, file, object), expected, "{name}");
+            assert_eq!(shown(Origin::of(name, file, object).class, name), expected, "{name}");
         }
     }
 }

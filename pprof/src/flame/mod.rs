@@ -13,7 +13,7 @@ mod sorted;
 mod stacks;
 mod tree;
 
-pub use class::{Class, classify, package};
+pub use class::{Class, package};
 pub use functions::{FunctionSums, Functions};
 pub use graph::{Graph, View};
 pub use json::{Data, FrameColumns, TreeColumns};

@@ -6,6 +6,9 @@ use std::ops::Range;
 use super::stacks::{Place, STEPS, Stacks, signed};
 use crate::stop::{Stop, Stopped};
 
+/// Parts that are sorted at once.
+const PIECE: usize = 256;
+
 /// A part of a stack.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
@@ -43,9 +46,21 @@ impl<'a> Sorted<'a> {
     ) -> Result<Sorted<'a>, Stopped> {
         stop.check()?;
         let places = stacks.places();
-        parts.sort_unstable_by(|a, b| {
+        let order = |a: &Part, b: &Part| {
             compare(places, &a.places, &b.places, is_reversed).then(a.stack.cmp(&b.stack))
-        });
+        };
+        // In pieces, so that it can be stopped. A sort of two sorted pieces is their merge.
+        let mut size = PIECE;
+        loop {
+            for piece in parts.chunks_mut(size) {
+                stop.check()?;
+                piece.sort_by(order);
+            }
+            if size >= parts.len() {
+                break;
+            }
+            size = size.saturating_mul(2);
+        }
         let mut sorted = Sorted {
             places,
             is_reversed,

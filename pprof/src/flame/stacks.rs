@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::class::{Class, classify};
+use super::class::{Class, shown};
+use crate::names::{Origin, Origins};
 use crate::profile::{LocationId, Profile, TextId};
 use crate::stop::{Stop, Stopped};
 
@@ -100,7 +101,7 @@ impl<'a> Stacks<'a> {
             let Some((plus, minus)) = sums.get_mut(*stack as usize) else { continue };
             *(if value < 0 { minus } else { plus }) += u128::from(value.unsigned_abs());
         }
-        let mut names = Names::new(profile);
+        let mut names = Names::new(profile, Origins::new(profile, stop)?);
         let mut stacks = Stacks {
             profile,
             frames: Vec::new(),
@@ -234,6 +235,7 @@ type Key = (TextId, TextId, i64, i64, TextId, u64);
 /// The frames of locations, found when one is needed first.
 struct Names<'a> {
     profile: &'a Profile,
+    origins: Origins,
     frames: Vec<Frame>,
     /// By name, file, line, column, object file and address: a frame that is in two libraries has one class.
     known: HashMap<Key, FrameId>,
@@ -243,9 +245,10 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn new(profile: &'a Profile) -> Names<'a> {
+    fn new(profile: &'a Profile, origins: Origins) -> Names<'a> {
         Names {
             profile,
+            origins,
             frames: Vec::new(),
             known: HashMap::new(),
             of_locations: vec![None; profile.locations.len()],
@@ -273,8 +276,7 @@ impl<'a> Names<'a> {
         let object = location.mapping.map_or(TextId::EMPTY, |mapping| self.profile.mapping(mapping).file);
         for (at, line) in location.lines.iter().enumerate().rev() {
             let function = self.profile.function(line.function);
-            let (name, file) = (self.profile.text(function.name), self.profile.text(function.file));
-            let class = classify(name, file, self.profile.text(object));
+            let class = shown(self.origins.of(line.function).class, self.profile.text(function.name));
             let frame = Frame {
                 name: function.name,
                 file: function.file,
@@ -287,7 +289,7 @@ impl<'a> Names<'a> {
             self.push(frame, at + 1 < location.lines.len());
         }
         if location.lines.is_empty() {
-            let class = classify("", "", self.profile.text(object));
+            let class = Origin::of("", "", self.profile.text(object)).class;
             let address = location.address;
             let (name, file, line, column) = (TextId::EMPTY, TextId::EMPTY, 0, 0);
             self.push(Frame { name, file, line, column, object, address, class }, false);

@@ -92,7 +92,7 @@ pub(super) fn tags(
     frames: &Frames<'_>,
     work: &mut Work<'_>,
 ) -> Result<Vec<NodeTags>, GraphError> {
-    let mut collector = Collector::new(refined, frames.infos.len());
+    let mut collector = Collector::new(refined, frames.infos.len(), work)?;
     if !collector.has_any() {
         return Ok(Vec::new());
     }
@@ -114,7 +114,7 @@ pub(super) fn tags(
             collector.add(*leaf, weight, true, work)?;
         }
     }
-    Ok(collector.finish(unit_of_numbers(refined)))
+    collector.finish(unit_of_numbers(refined), work)
 }
 
 /// Calls while they are counted.

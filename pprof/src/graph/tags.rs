@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::measurement::label;
-use crate::profile::{Label, LabelValue, Texts};
+use crate::profile::{BASE_KEY, Label, LabelValue, TextId, Texts};
 use crate::refine::Refined;
 
 use super::parts::{NodeId, Value, divided};
@@ -11,8 +11,8 @@ use super::{GraphError, Weight, Work};
 
 /// The key of numbers that become tags.
 const NUMBERS: &str = "bytes";
-/// The key of the label that marks the samples of a base profile.
-const BASE: &str = "pprof::base";
+/// Bytes of a text that count as one part of the graph.
+const PART_BYTES: usize = 128;
 
 /// The part of a node's value with one set of text labels, or with one number.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -108,16 +108,17 @@ struct SetTags {
 }
 
 impl Collector {
-    pub(super) fn new(refined: &Refined, nodes: usize) -> Collector {
+    pub(super) fn new(refined: &Refined, nodes: usize, work: &mut Work<'_>) -> Result<Collector, GraphError> {
         let profile = &refined.profile;
         let unit = unit_of_numbers(refined);
         let mut names = Texts::new();
         let mut set_tags = |labels: &[Label]| {
+            work.add_frames(1 + labels.len())?;
             let (mut texts, mut numbers) = (Vec::new(), Vec::new());
             for of in labels {
                 let key = profile.text(of.key);
                 match of.value {
-                    LabelValue::Text(text) if key != BASE => {
+                    LabelValue::Text(text) if key != BASE_KEY => {
                         texts.push(format!("{key}:{}", profile.text(text)))
                     }
                     LabelValue::Number { value, .. } if key == NUMBERS => {
@@ -127,10 +128,14 @@ impl Collector {
                 }
             }
             texts.sort();
-            SetTags { texts: names.intern(&texts.join("\\n")).0, numbers }
+            let texts = texts.join("\\n");
+            for _ in 0..texts.len() / PART_BYTES {
+                work.add_part()?;
+            }
+            Ok(SetTags { texts: names.intern(&texts).0, numbers })
         };
-        let sets = profile.label_sets.iter().map(&mut set_tags).collect();
-        Collector { nodes, names, sets, known: HashMap::new(), found: Vec::new() }
+        let sets = profile.label_sets.iter().map(&mut set_tags).collect::<Result<_, GraphError>>()?;
+        Ok(Collector { nodes, names, sets, known: HashMap::new(), found: Vec::new() })
     }
 
     /// Whether there is any tag.
@@ -157,7 +162,7 @@ impl Collector {
                 self.found.push((node, set.texts, is_number, Tag { number, ..Tag::default() }));
                 let shown = if is_number { name } else { set.texts };
                 if let Some((_, _, _, tag)) = self.found.last_mut() {
-                    tag.name = self.names.get(crate::profile::TextId(shown)).to_owned();
+                    tag.name = self.names.get(TextId(shown)).to_owned();
                 }
             }
             let value = &mut self.found[at].3.value;
@@ -171,21 +176,50 @@ impl Collector {
     }
 
     /// The tags of each node. `unit` is that of the numbers.
-    pub(super) fn finish(self, unit: &str) -> Vec<NodeTags> {
+    pub(super) fn finish(self, unit: &str, work: &mut Work<'_>) -> Result<Vec<NodeTags>, GraphError> {
         let mut of_nodes = vec![NodeTags::default(); self.nodes];
+        // From node and text labels to the position in its numbers.
+        let mut positions: HashMap<(NodeId, u32), usize> = HashMap::new();
         for (node, texts, is_number, mut tag) in self.found {
+            work.add_frames(1)?;
             let Some(of_node) = of_nodes.get_mut(node as usize) else { continue };
             if !is_number {
                 of_node.texts.push(tag);
                 continue;
             }
             tag.unit = unit.to_owned();
-            let texts = self.names.get(crate::profile::TextId(texts));
-            match of_node.numbers.iter_mut().find(|(known, _)| known == texts) {
-                Some((_, tags)) => tags.push(tag),
-                None => of_node.numbers.push((texts.to_owned(), vec![tag])),
+            let next = of_node.numbers.len();
+            let at = *positions.entry((node, texts)).or_insert(next);
+            if at == next {
+                of_node.numbers.push((self.names.get(TextId(texts)).to_owned(), Vec::new()));
             }
+            of_node.numbers[at].1.push(tag);
         }
-        of_nodes
+        Ok(of_nodes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::sketch::sketch;
+    use crate::{Format, Settings, Stop};
+
+    #[test]
+    fn tens_of_thousands_of_sets_of_labels_take_no_longer_each() {
+        let lines: Vec<String> =
+            (0..20_000).map(|at| format!("main 1,1 thread=t{at} bytes:{}:bytes", at % 3 + 1)).collect();
+        let profile = sketch(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let refined =
+            Refined::of(&profile, &Settings::default(), Format::Dot, Stop::never()).expect("it is whole");
+        let mut work = Work::new(Stop::never());
+        let nodes = refined.profile.functions.len();
+        let mut collector = Collector::new(&refined, nodes, &mut work).expect("it fits");
+        for labels in 0..20_000 {
+            let weight = Weight { stack: 0, labels, value: 1, divisor: 0 };
+            collector.add(0, &weight, true, &mut work).expect("it fits");
+        }
+        let tags = collector.finish("bytes", &mut work).expect("it fits");
+        assert_eq!((tags[0].texts.len(), tags[0].numbers.len()), (20_000, 20_000));
     }
 }

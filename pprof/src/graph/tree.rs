@@ -40,7 +40,7 @@ pub(super) fn of<'p>(
     }
     let mut tags = Vec::new();
     if options.has_tags {
-        let mut collector = Collector::new(refined, paths.nodes.len());
+        let mut collector = Collector::new(refined, paths.nodes.len(), work)?;
         if collector.has_any() {
             for weight in &Weights::by_stack_and_labels(refined, work)?.0 {
                 let mut caller = ROOT;
@@ -55,7 +55,7 @@ pub(super) fn of<'p>(
                     collector.add(caller, weight, true, work)?;
                 }
             }
-            tags = collector.finish(unit_of_numbers(refined));
+            tags = collector.finish(unit_of_numbers(refined), work)?;
         }
     }
     let edges = if options.calls == Calls::None { Vec::new() } else { paths.edges() };

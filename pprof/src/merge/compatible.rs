@@ -30,9 +30,12 @@ pub(super) fn common_sample_types(profiles: &mut [Profile]) -> Result<(), MergeE
 
 /// Leaves the sample types `wanted` in their order.
 fn select(profile: &mut Profile, wanted: &[String]) -> Result<(), MergeError> {
-    let position = |name: &String| profile.sample_types.iter().position(|of| profile.text(of.kind) == name);
-    let positions: Vec<usize> =
-        wanted.iter().map(position).collect::<Option<_>>().ok_or(MergeError::SampleTypes)?;
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for (at, of) in profile.sample_types.iter().enumerate() {
+        known.entry(profile.text(of.kind)).or_insert(at);
+    }
+    let positions = wanted.iter().map(|name| known.get(&**name).copied());
+    let positions: Vec<usize> = positions.collect::<Option<_>>().ok_or(MergeError::SampleTypes)?;
     let types = profile.sample_types.len();
     if types == wanted.len() && positions.iter().enumerate().all(|(at, position)| at == *position) {
         return Ok(());

@@ -6,6 +6,7 @@ use super::merger::check;
 use super::scaling::scale;
 use crate::filter::relabel;
 use crate::profile::{BASE_KEY, Label, LabelValue, Profile, sort_labels};
+use crate::stop::Stop;
 
 /// What a base is subtracted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +49,13 @@ pub fn subtract(
 fn mark(profile: &mut Profile) {
     let (key, text) = (profile.texts.intern(BASE_KEY), profile.texts.intern("true"));
     let texts = profile.texts.clone();
-    relabel(profile, |labels| {
+    // Reading the profile took longer.
+    let marked = relabel(profile, Stop::never(), |labels| {
         labels.retain(|label| label.key != key || matches!(label.value, LabelValue::Number { .. }));
         labels.push(Label { key, value: LabelValue::Text(text) });
         sort_labels(&texts, labels);
     });
+    debug_assert_eq!(marked, Ok(()), "nothing stops it");
 }
 
 /// The sum of each sample type.

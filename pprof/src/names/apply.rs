@@ -38,8 +38,7 @@ pub fn apply(profile: &Profile, settings: &Settings, stop: Stop<'_>) -> Result<P
         ids: Ids { locations: Vec::new(), ..profile.ids.clone() },
         ..profile.clone()
     };
-    let origins = Origins::new(profile);
-    stop.check()?;
+    let origins = Origins::new(profile, stop)?;
     rename(profile, &mut to, settings, stop)?;
     fold(profile, &mut to, &origins, stop)?;
     Ok(to)

@@ -18,7 +18,7 @@ pub fn origins_by_name(
     settings: &Settings,
     stop: Stop<'_>,
 ) -> Result<HashMap<String, Origin>, Stopped> {
-    let origins = Origins::new(profile);
+    let origins = Origins::new(profile, stop)?;
     let shown = apply(profile, settings, stop)?;
     let mut by_name = HashMap::new();
     for (function, id) in shown.functions.iter().zip(0..) {

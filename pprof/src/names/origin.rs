@@ -5,6 +5,10 @@ use std::collections::{HashMap, HashSet};
 use super::class::Class;
 use super::{c, crates, go, paths};
 use crate::profile::{Function, FunctionId, MappingId, Profile};
+use crate::stop::{Stop, Stopped};
+
+/// Functions between two questions whether to stop.
+const AT_A_TIME: usize = 1024;
 
 /// Where a function is from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -68,7 +72,11 @@ pub struct Origins {
 impl Origins {
     /// Looks at each function once. A crate without a source file is the program's own if another function of it is,
     /// or if it has a `main` or the name of the program.
-    pub fn new(profile: &Profile) -> Origins {
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn new(profile: &Profile, stop: Stop<'_>) -> Result<Origins, Stopped> {
+        stop.check()?;
         let objects = objects(profile);
         let object = |at: usize| objects.get(at).copied().flatten().map(|id| profile.mapping(id).file);
         let of = |at: usize, function: &Function| {
@@ -79,6 +87,9 @@ impl Origins {
         let mut dependencies: HashMap<Box<str>, Box<str>> = HashMap::new();
         let mut found: Vec<Origin> = Vec::with_capacity(profile.functions.len());
         for (at, function) in profile.functions.iter().enumerate() {
+            if at % AT_A_TIME == 0 {
+                stop.check()?;
+            }
             let origin = of(at, function);
             match origin.class {
                 Class::Own => drop(own.insert(origin.krate.clone())),
@@ -97,7 +108,10 @@ impl Origins {
         }
         let mut known: HashMap<Origin, u32> = HashMap::new();
         let mut origins = Origins::default();
-        for mut origin in found {
+        for (at, mut origin) in found.into_iter().enumerate() {
+            if at % AT_A_TIME == 0 {
+                stop.check()?;
+            }
             if origin.class == Class::Unknown && !origin.krate.is_empty() {
                 if let Some(version) = dependencies.get(&origin.krate) {
                     (origin.class, origin.version) = (Class::Dependency, version.clone());
@@ -112,7 +126,7 @@ impl Origins {
             });
             origins.by_function.push(number);
         }
-        origins
+        Ok(origins)
     }
 
     /// Where a function of this profile is from.
@@ -147,7 +161,6 @@ mod tests {
     use super::super::by_name::origins_by_name;
     use super::*;
     use crate::settings::Settings;
-    use crate::stop::Stop;
 
     #[test]
     fn where_functions_are_from() {
@@ -189,7 +202,7 @@ mod tests {
             let (name, file) = (profile.texts.intern(name), profile.texts.intern(file));
             profile.functions.push(Function { name, file, ..Function::default() });
         }
-        let origins = Origins::new(&profile);
+        let origins = Origins::new(&profile, Stop::never()).expect("nothing stops it");
         let classes: Vec<Class> = (0..7).map(|at| origins.of(FunctionId(at)).class).collect();
         use Class::{Dependency, Own, Unknown};
         assert_eq!(classes, [Own, Own, Dependency, Dependency, Own, Own, Unknown]);

@@ -11,6 +11,8 @@ use crate::profile::{Lists, LocationId, Samples, TextId, Texts};
 
 /// The most entries of a string table that repeat others. Writers write each text once.
 const MAX_REPEATED_TEXTS: usize = 1 << 18;
+/// The most sample types. Profiles of Go have up to four.
+const MAX_SAMPLE_TYPES: usize = 1000;
 /// A message above this size is checked before it is read.
 const LARGE_MESSAGE: usize = 64 << 10;
 /// What an entry of an index takes beside what it refers to.
@@ -124,6 +126,11 @@ impl Columns {
         match field {
             1 => {
                 self.budget.take(size_of::<ValueType>())?;
+                if self.sample_types.len() == MAX_SAMPLE_TYPES {
+                    return Err(ReadError::Invalid(format!(
+                        "it has more than {MAX_SAMPLE_TYPES} sample types"
+                    )));
+                }
                 self.sample_types.push(ValueType::read(bytes).map_err(damaged)?);
             }
             2 => self.sample(bytes)?,
@@ -195,10 +202,10 @@ impl Columns {
         let values = self.sample.len();
         let expected = *self.values.get_or_insert(values);
         if values != expected || values == 0 {
-            return Err(ReadError::Invalid(format!(
-                "a sample has {values} values, {}",
-                if values == 0 { "which is none".to_owned() } else { format!("others have {expected}") }
-            )));
+            return Err(ReadError::Invalid(match values {
+                0 => "a sample has no values".to_owned(),
+                _ => format!("a sample has {values} values, others have {expected}"),
+            }));
         }
         let before = (self.stacks.len(), self.stacks.items(), self.label_sets.len(), self.label_sets.items());
         let numbered = self.location_numbers.len();

@@ -23,7 +23,7 @@ pub enum ReadError {
     /// It needs more memory than the limit.
     #[error("the profile needs more than {} MB of memory", .0 >> 20)]
     Memory(u64),
-    /// It is so much smaller when compressed that it is no profile but an attack.
+    /// It is far larger when decompressed than profiles are: a decompression bomb.
     #[error("the profile is more than {0} times as large when decompressed")]
     Bomb(u64),
     /// It is something else, such as a profile in a format of before `profile.proto`.

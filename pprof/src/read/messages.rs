@@ -6,11 +6,9 @@ use flate2::read::MultiGzDecoder;
 use prost::Message as _;
 
 use super::error::{MAX_MESSAGES_BYTES, ReadError};
+use super::input::GZIP_MAGIC;
 use crate::check::check;
 use crate::proto::Profile;
-
-/// First bytes of a gzip file (RFC 1952, 2.3.1).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads a profile as messages, compressed by gzip or not, and checks that it has everything it refers to.
 ///

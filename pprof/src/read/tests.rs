@@ -107,9 +107,16 @@ fn zstd_is_decompressed() {
 }
 
 #[test]
+fn a_thousand_sample_types_are_enough() {
+    let types = |count: usize| file(&vec![field(1, &[]); count]);
+    assert!(why(&types(1001)).ends_with("it has more than 1000 sample types"));
+    assert_eq!(read_profile(&types(900)).expect("that is few").samples.len(), 0);
+}
+
+#[test]
 fn what_is_damaged_is_refused_with_the_reason() {
     let with = |more: &[Vec<u8>]| why(&file(more)).replace("not a valid pprof profile: ", "");
-    assert_eq!(with(&[field(2, &[8, 200, 1])]), "a sample has 0 values, which is none");
+    assert_eq!(with(&[field(2, &[8, 200, 1])]), "a sample has no values");
     assert_eq!(
         with(&[field(2, &[16, 1]), field(2, &[16, 1, 16, 2])]),
         "a sample has 2 values, others have 1"

@@ -43,10 +43,10 @@ pub(super) fn apply(
         let is_found = show_from(profile, from, stop)?;
         warn(true, is_found, "ShowFrom");
     }
-    let found = by_tag(profile, tagfocus.as_ref(), tagignore.as_ref(), units);
+    let found = by_tag(profile, tagfocus.as_ref(), tagignore.as_ref(), units, stop)?;
     warn(tagfocus.is_some(), found.0, "TagFocus");
     warn(tagignore.is_some(), found.1, "TagIgnore");
-    let found = by_tag_name(profile, tagshow.as_ref(), taghide.as_ref());
+    let found = by_tag_name(profile, tagshow.as_ref(), taghide.as_ref(), stop)?;
     warn(tagshow.is_some(), found.0, "TagShow");
     warn(taghide.is_some(), found.1, "TagHide");
     if let Some(prune) = &prune {

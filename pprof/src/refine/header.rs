@@ -1,7 +1,7 @@
 //! The lines above a report, `File:` to `Duration:`, and values as text.
 
 use super::refined::Refined;
-use crate::measurement::{label, percentage, scale};
+use crate::measurement::{divided, label, percentage, scale};
 use crate::moment::utc;
 use crate::paths::file_name;
 
@@ -52,7 +52,6 @@ impl Refined {
 
     /// A value divided by `divide_by`.
     pub fn divided(&self, value: i64) -> i64 {
-        let ratio = 1.0 / self.settings.divide_by;
-        if ratio > 0.0 && ratio != 1.0 { (value as f64 * ratio) as i64 } else { value }
+        divided(value, self.settings.divide_by)
     }
 }

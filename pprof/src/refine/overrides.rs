@@ -6,6 +6,9 @@ use crate::settings::{Granularity, Settings};
 /// The most nodes of a graph if the user does not say.
 const NODES_OF_A_GRAPH: i64 = 80;
 
+/// The most nodes that we draw: a picture of more is of tens of megabytes.
+const MOST_DRAWN: i64 = 5000;
+
 /// The settings as `format` needs them: pprof's overrides, and ours for the formats that pprof does not have.
 pub(super) fn of(settings: &Settings, format: Format) -> Settings {
     let mut settings = settings.clone();
@@ -44,6 +47,9 @@ pub(super) fn of(settings: &Settings, format: Format) -> Settings {
         settings.nodecount = 0;
         settings.nodefraction = 0.0;
         settings.edgefraction = 0.0;
+    }
+    if format == Format::Svg && !(1..=MOST_DRAWN).contains(&settings.nodecount) {
+        settings.nodecount = MOST_DRAWN;
     }
     settings
 }

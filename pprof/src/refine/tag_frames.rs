@@ -12,6 +12,8 @@ use crate::stop::Stop;
 
 /// Samples between two checks of whether to stop.
 const AT_A_TIME: usize = 4096;
+/// The most keys of each option.
+const MOST_KEYS: usize = 100;
 
 /// Adds to each sample a frame for each key: those of `tagroot` at the root, the first outermost; those of `tagleaf` at
 /// the leaf, the last innermost. A sample without such a label gets a frame without a name.
@@ -25,6 +27,9 @@ pub(super) fn add(
         text.split(',').filter(|key| !key.is_empty()).rev().map(str::to_owned).collect()
     };
     let (roots, leaves) = (keys(&settings.tagroot), keys(&settings.tagleaf));
+    if roots.len().max(leaves.len()) > MOST_KEYS {
+        return Err(ReportError::Option(format!("tagroot and tagleaf have at most {MOST_KEYS} keys each")));
+    }
     let (mut is_root_found, mut is_leaf_found) = (false, false);
     if !roots.is_empty() || !leaves.is_empty() {
         let mut frames = Frames::new(profile, &settings.unit);

@@ -33,6 +33,18 @@ fn left(options: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
+fn a_picture_that_we_draw_has_at_most_5000_nodes() {
+    for (asked, drawn) in [("0", 5000), ("100000", 5000), ("300", 300), ("-1", 80)] {
+        let mut settings = Settings::default();
+        settings.set("nodecount", asked).expect("it is an option");
+        assert_eq!(super::overrides::of(&settings, Format::Svg).nodecount, drawn, "{asked}");
+        settings.set("trim", "false").expect("it is an option");
+        assert_eq!(super::overrides::of(&settings, Format::Svg).nodecount, 5000);
+        assert_eq!(super::overrides::of(&settings, Format::Dot).nodecount, 0);
+    }
+}
+
+#[test]
 fn sample_types_are_chosen_by_name_and_by_position() {
     let chosen = |options: &[(&str, &str)]| {
         refine_as(Format::Top, options).map(|of| (of.kind, of.unit, of.values, of.divisors, of.total))

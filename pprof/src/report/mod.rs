@@ -3,7 +3,6 @@
 //! `Refined` is where they all begin: the profile after its filters, at its granularity, with the chosen sample type.
 //! Each report has a type with its rows and the header, and writes the text of the tool from that.
 
-mod argument;
 pub mod callgrind;
 pub mod comments;
 pub mod disasm;
@@ -29,4 +28,4 @@ mod write;
 
 pub use crate::error::ReportError;
 pub use crate::format::Format;
-pub use write::{Request, write};
+pub use write::{Request, write, write_noting};

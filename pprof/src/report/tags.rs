@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::ReportError;
 use crate::graph::Work;
 use crate::measurement::{label, percentage};
-use crate::profile::LabelValue;
+use crate::profile::{Label, LabelValue};
 use crate::refine::Refined;
 
 /// The values of samples by their labels. Values are in [`Tags::unit`], not yet divided by `divide_by`.
@@ -37,8 +37,18 @@ pub struct Key {
     pub name: String,
     /// The value of all samples with it.
     pub total: i64,
+    /// Whether a value of it is a number.
+    pub is_number: bool,
     /// Its values and the value of the samples with each, the largest first.
     pub values: Vec<(String, i64)>,
+}
+
+/// What was found of a key.
+#[derive(Default)]
+struct Found {
+    total: i64,
+    is_number: bool,
+    values: HashMap<String, i64>,
 }
 
 impl Tags {
@@ -58,32 +68,40 @@ impl Tags {
                 is_used[*set as usize] = true;
             }
         }
-        let mut keys: BTreeMap<&str, (i64, HashMap<String, i64>)> = BTreeMap::new();
+        // By label, each of which is written once.
+        let mut of_labels: HashMap<Label, i64> = HashMap::new();
         for ((labels, sum), _) in
             profile.label_sets.iter().zip(&of_sets).zip(&is_used).filter(|(_, used)| **used)
         {
             work.add_frames(1 + labels.len())?;
             for of in labels {
-                let key = profile.text(of.key);
-                let value = match of.value {
-                    LabelValue::Text(text) => profile.text(text).to_owned(),
-                    LabelValue::Number { value, .. } => {
-                        let unit = refined.label_units.get(key).map_or("", String::as_str);
-                        label(value, unit, &refined.settings.unit)
-                    }
-                };
-                let (total, values) = keys.entry(key).or_default();
-                *total = total.wrapping_add(*sum);
-                let value = values.entry(value).or_default();
-                *value = value.wrapping_add(*sum);
+                let of_label = of_labels.entry(*of).or_default();
+                *of_label = of_label.wrapping_add(*sum);
             }
         }
-        let key = |(name, (total, values)): (&str, (i64, HashMap<String, i64>))| {
+        let mut keys: BTreeMap<&str, Found> = BTreeMap::new();
+        for (of, sum) in of_labels {
+            work.add_frames(1)?;
+            let key = profile.text(of.key);
+            let found = keys.entry(key).or_default();
+            let value = match of.value {
+                LabelValue::Text(text) => profile.text(text).to_owned(),
+                LabelValue::Number { value, .. } => {
+                    found.is_number = true;
+                    let unit = refined.label_units.get(key).map_or("", String::as_str);
+                    label(value, unit, &refined.settings.unit)
+                }
+            };
+            found.total = found.total.wrapping_add(sum);
+            let value = found.values.entry(value).or_default();
+            *value = value.wrapping_add(sum);
+        }
+        let key = |(name, Found { total, is_number, values }): (&str, Found)| {
             let mut values: Vec<(String, i64)> = values.into_iter().collect();
             values.sort_by(|left, right| {
                 right.1.wrapping_abs().cmp(&left.1.wrapping_abs()).then_with(|| left.0.cmp(&right.0))
             });
-            Key { name: name.to_owned(), total, values }
+            Key { name: name.to_owned(), total, is_number, values }
         };
         Ok(Tags {
             sample_type: refined.kind.clone(),

@@ -105,6 +105,18 @@ Showing top 2 nodes out of 4
 }
 
 #[test]
+fn what_filters_matched_is_told_also_without_a_report() {
+    let mut settings = Settings::default();
+    settings.set("focus", "typo").unwrap();
+    let request = Request { format: Format::List, argument: Some("main".to_owned()), settings };
+    let (profile, mut notices) = (profile(), Vec::new());
+    let made =
+        super::write_noting(&profile, &request, &Nothing, Stop::never(), &mut std::io::sink(), &mut notices);
+    assert!(matches!(made, Err(ReportError::NoMatch(_))));
+    assert_eq!(notices, ["Focus expression matched no samples"]);
+}
+
+#[test]
 fn tree_has_callers_and_callees_and_peek_needs_a_match() {
     let peek = text(Format::Peek, &[("compact_labels", "true")], "^sort$").unwrap();
     let expected = "\

@@ -1,7 +1,9 @@
 //! `traces`: every sample with its labels and its stack.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use crate::error::ReportError;
 use crate::graph::Frames;
@@ -17,6 +19,8 @@ const SEPARATOR: &str = "-----------+-------------------------------------------
 pub struct Traces<'p> {
     refined: &'p Refined,
     frames: Frames<'p>,
+    /// The names of frames, each written once.
+    names: Vec<OnceCell<Arc<str>>>,
 }
 
 /// A sample.
@@ -28,13 +32,15 @@ pub struct Trace {
     /// Its value.
     pub value: i64,
     /// Its frames, leaf first, and whether each is inlined.
-    pub frames: Vec<(String, bool)>,
+    pub frames: Vec<(Arc<str>, bool)>,
 }
 
 impl<'p> Traces<'p> {
     /// The samples of a profile.
     pub fn new(refined: &'p Refined) -> Traces<'p> {
-        Traces { refined, frames: Frames::new(&refined.profile, false, None) }
+        let frames = Frames::new(&refined.profile, false, None);
+        let names = vec![OnceCell::new(); frames.infos.len()];
+        Traces { refined, frames, names }
     }
 
     /// The samples with a stack, in the order of the profile.
@@ -48,8 +54,10 @@ impl<'p> Traces<'p> {
         for location in refined.profile.stack(at) {
             let infos = self.frames.of(*location);
             for (depth, info) in infos.iter().enumerate() {
-                let info = self.frames.infos.get(*info as usize)?;
-                frames.push((self.frames.printable(info), depth + 1 != infos.len()));
+                let (at, is_inlined) = (*info as usize, depth + 1 != infos.len());
+                let info = self.frames.infos.get(at)?;
+                let name = self.names.get(at)?.get_or_init(|| self.frames.printable(info).into());
+                frames.push((name.clone(), is_inlined));
             }
         }
         if frames.is_empty() {

@@ -109,7 +109,7 @@ impl Tree {
         work: &mut Work<'_>,
     ) -> Result<Tree, ReportError> {
         let wanted =
-            pattern.map(|text| super::argument::pattern(text).map(|pattern| (text, pattern))).transpose()?;
+            pattern.map(|text| crate::argument::pattern(text).map(|pattern| (text, pattern))).transpose()?;
         let options = Options { object_names: false, is_tree: false, calls: Calls::All, has_tags: false };
         let trimmed = Trimmed::of(refined, Trim { is_picture: false, options }, work)?;
         let graph = &trimmed.graph;

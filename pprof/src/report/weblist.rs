@@ -95,19 +95,21 @@ fn write_instruction(
     }
     for call in &instruction.inlined {
         let source = format!("{:1$}{2}", "", indent + 4 + 4 * call.depth, call.text);
-        let place = format!("{}:{}", crate::paths::file_name(&call.file), call.line);
+        let place = place(&call.file, call.line);
         let text = format!("{:7} {:>10} {:>10} {:8} {source:<80} {place}", "", "", "", "");
         writeln!(to, "<div class=\"call\">{}</div>", escaped(&text))?;
     }
     let Some(address) = instruction.address else { return Ok(()) };
     let (flat, cum) = (value_or_dot(refined, instruction.flat), value_or_dot(refined, instruction.cum));
     let code = format!("{:1$}{2}", "", indent + 4 + 4 * instruction.depth, instruction.text);
-    let place = match instruction.file.is_empty() {
-        true => String::new(),
-        false => format!("{}:{}", crate::paths::file_name(&instruction.file), instruction.line),
-    };
+    let place = place(&instruction.file, instruction.line);
     let text = format!("{:7} {flat:>10} {cum:>10} {address:8x}: {code:<80} {place}", "");
     writeln!(to, "<div class=\"asm\">{}</div>", escaped(&text))
+}
+
+/// `main.rs:12`, if the file is known.
+fn place(file: &str, line: i64) -> String {
+    if file.is_empty() { String::new() } else { format!("{}:{line}", crate::paths::file_name(file)) }
 }
 
 /// The column at which a line begins.

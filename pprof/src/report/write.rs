@@ -40,12 +40,31 @@ pub fn write(
     stop: Stop<'_>,
     to: &mut dyn io::Write,
 ) -> Result<Vec<String>, ReportError> {
+    let mut notices = Vec::new();
+    write_noting(profile, request, environment, stop, to, &mut notices)?;
+    Ok(notices)
+}
+
+/// The same, with what to tell the user in `notices`, also if there is no report: that a filter matched nothing is why
+/// `list` finds nothing.
+///
+/// # Errors
+/// [`ReportError`].
+pub fn write_noting(
+    profile: &Profile,
+    request: &Request,
+    environment: &dyn Environment,
+    stop: Stop<'_>,
+    to: &mut dyn io::Write,
+    notices: &mut Vec<String>,
+) -> Result<(), ReportError> {
     let argument = request.argument.as_deref().unwrap_or_default();
     let mut settings = request.settings.clone();
     if request.format == Format::Tags && !argument.is_empty() {
         argument.clone_into(&mut settings.tagfocus);
     }
     let refined = Refined::of(profile, &settings, request.format, stop)?;
+    notices.extend_from_slice(&refined.notices);
     let work = &mut Work::new(stop);
     match request.format {
         Format::Top => top::Top::from_refined(&refined, work)?.write(to)?,
@@ -67,21 +86,27 @@ pub fn write(
         Format::Disasm => {
             let assembly = source::assembly(&refined, argument, None, environment, stop)?;
             disasm::write(&refined, &assembly, to)?;
-            let missing = assembly.missing;
-            return Ok(refined.notices.into_iter().chain(missing).collect());
+            notices.extend(assembly.missing);
         }
         Format::Weblist => {
             let annotated = source::annotate(&refined, Some(argument), None, environment, stop)?;
             weblist::write(&refined, &annotated, to)?;
         }
         Format::Svg => {
-            let picture = svg::Picture::of(&dot::Drawing::from_refined(&refined, work)?, stop)?;
+            let drawing = dot::Drawing::from_refined(&refined, work)?;
+            let asked = settings.nodecount;
+            if refined.settings.nodecount != asked && drawing.nodes.len() as i64 >= refined.settings.nodecount
+            {
+                notices
+                    .push(format!("the picture has only the {} most important nodes", drawing.nodes.len()));
+            }
+            let picture = svg::Picture::of(&drawing, stop)?;
             to.write_all(picture.svg(svg::Use::File).as_bytes())?;
         }
-        Format::Collapsed => return export::collapsed(&refined, stop, to),
-        Format::Speedscope => return export::speedscope(&refined, stop, to),
-        Format::Flame => return export::flame(&refined, stop, to),
-        Format::Firefox => return export::firefox(&refined, stop, to),
+        Format::Collapsed => *notices = export::collapsed(&refined, stop, to)?,
+        Format::Speedscope => *notices = export::speedscope(&refined, stop, to)?,
+        Format::Flame => *notices = export::flame(&refined, stop, to)?,
+        Format::Firefox => *notices = export::firefox(&refined, stop, to)?,
     }
-    Ok(refined.notices)
+    Ok(())
 }

@@ -1,25 +1,24 @@
 //! Source files with values and instructions by line.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use crate::environment::{CodeFrame, Environment};
+use crate::environment::Environment;
 use crate::error::ReportError;
 use crate::refine::Refined;
 use crate::stop::{Stop, Stopped};
 
-use super::code::{AllCode, Lines, read};
+use super::callees::Shown;
+use super::code::{AllCode, Lines, OfLine, read};
 use super::lines::SourceLines;
 use super::sampled::{Sampled, sampled};
-use super::{
-    AnnotatedFile, AnnotatedFunction, AnnotatedInstruction, AnnotatedLine, AnnotatedSource, InlinedCall,
-    argument,
-};
+use super::{AnnotatedFile, AnnotatedFunction, AnnotatedInstruction, AnnotatedLine, AnnotatedSource};
 
 /// Ranges of lines of one function that are closer than this are one.
 const MERGED: i64 = 20;
 /// Lines shown before and behind a range.
 const AROUND: i64 = 5;
+/// Instructions between two questions whether to stop.
+const STEPS: usize = 256;
 
 /// The source of functions that match `pattern` by name, file, or object file, or that contain the address that it is;
 /// of all functions without it. The profile is of the granularity `addresses`. `most`: only as many files as this,
@@ -35,7 +34,7 @@ pub fn annotate(
     stop: Stop<'_>,
 ) -> Result<AnnotatedSource, ReportError> {
     let text = pattern.unwrap_or_default();
-    let compiled = pattern.map(argument::pattern).transpose()?;
+    let compiled = pattern.map(crate::argument::pattern).transpose()?;
     let sampled = sampled(refined, compiled.as_ref(), text, stop)?;
     if sampled.interest.is_empty() {
         return Err(ReportError::NoMatch(format!("no matches found for regexp: {text}")));
@@ -54,8 +53,9 @@ pub fn annotate(
         order.truncate(most);
     }
     let mut sources = SourceLines::new(environment, &refined.settings);
+    let mut shown = Shown::new();
     let files = order.into_iter().map(|(path, lines, flat, cum)| {
-        let functions = functions(&all, path, lines, &sampled, &mut sources, stop)?;
+        let functions = functions(&all, path, lines, &sampled, &mut sources, &mut shown, stop)?;
         let missing = sources.error(path).map(str::to_owned);
         Ok(AnnotatedFile { path: path.clone(), flat, cum, missing, functions })
     });
@@ -91,6 +91,7 @@ fn functions(
     lines: &Lines,
     sampled: &Sampled,
     sources: &mut SourceLines<'_>,
+    calls: &mut Shown,
     stop: Stop<'_>,
 ) -> Result<Vec<AnnotatedFunction>, Stopped> {
     let mut functions = Vec::new();
@@ -108,7 +109,7 @@ fn functions(
                 None if number == 0 => "<instructions with unknown line numbers>".to_owned(),
                 None => "???".to_owned(),
             };
-            shown.push(line(all, number, text, of_line, sources));
+            shown.push(line(all, number, text, of_line, (&mut *sources, &mut *calls), stop)?);
         }
         let Range { name, flat, cum, .. } = range;
         functions.push(AnnotatedFunction { name, flat, cum, lines: shown });
@@ -158,18 +159,22 @@ fn line(
     all: &AllCode,
     number: i64,
     text: String,
-    of_line: &[(u64, Arc<[CodeFrame]>)],
-    sources: &mut SourceLines<'_>,
-) -> AnnotatedLine {
+    of_line: &[OfLine],
+    (sources, calls): (&mut SourceLines<'_>, &mut Shown),
+    stop: Stop<'_>,
+) -> Result<AnnotatedLine, Stopped> {
     let (flat, cum) = all.sum(of_line.iter().map(|(address, _)| *address));
-    let is_known = |(address, callees): &(u64, Arc<[CodeFrame]>)| {
+    let is_known = |(address, callees): &OfLine| {
         !callees.is_empty() || all.code.get(address).is_some_and(|code| code.address.is_some())
     };
     let mut instructions = Vec::new();
     if of_line.iter().any(is_known) {
         let mut behind = None;
-        let mut current: &[CodeFrame] = &[];
-        for (address, callees) in of_line {
+        let mut current = None;
+        for (at, (address, callees)) in of_line.iter().enumerate() {
+            if at % STEPS == 0 {
+                stop.check()?;
+            }
             let Some(code) = all.code.get(address) else { continue };
             let starts_block = behind.is_some_and(|behind| behind != *address);
             behind = Some(address.wrapping_add(code.length));
@@ -179,26 +184,13 @@ fn line(
                 cum: code.cum,
                 address: code.address,
                 text: code.text.clone(),
-                file: code.file.to_string(),
+                file: calls.file(&code.file),
                 line: code.line,
-                depth: callees.len(),
-                inlined: inlined(callees, current, sources),
+                depth: callees.depth(),
+                inlined: calls.inlined(callees, current, sources),
             });
-            current = callees;
+            current = Some(callees);
         }
     }
-    AnnotatedLine { number, text, flat, cum, has_code: !of_line.is_empty(), instructions }
-}
-
-/// The calls that differ from those of the instruction before, and all inside the first of them.
-fn inlined(callees: &[CodeFrame], before: &[CodeFrame], sources: &mut SourceLines<'_>) -> Vec<InlinedCall> {
-    let place = |frame: &CodeFrame| (frame.file.clone(), frame.line);
-    let same = callees.iter().zip(before).take_while(|(own, other)| place(own) == place(other)).count();
-    let each = callees.iter().enumerate().skip(same).map(|(depth, frame)| InlinedCall {
-        depth,
-        file: frame.file.to_string(),
-        line: frame.line,
-        text: sources.line(&frame.file, frame.line).map(|line| line.trim().to_owned()).unwrap_or_default(),
-    });
-    each.collect()
+    Ok(AnnotatedLine { number, text, flat, cum, has_code: !of_line.is_empty(), instructions })
 }

@@ -11,7 +11,7 @@ use crate::profile::Mapping;
 use crate::refine::Refined;
 use crate::stop::Stop;
 
-use super::argument::{self, address_of};
+use super::address::address_of;
 use super::list::{graph, sum};
 use super::object::object_file;
 use super::{Assembly, AssemblyFunction, AssemblyInstruction};
@@ -33,7 +33,7 @@ pub fn assembly(
     environment: &dyn Environment,
     stop: Stop<'_>,
 ) -> Result<Assembly, ReportError> {
-    let wanted = argument::pattern(pattern)?;
+    let wanted = crate::argument::pattern(pattern)?;
     let address = address_of(pattern);
     let graph = graph(refined, stop)?;
     let nodes = graph.with_value(refined.settings.drop_negative);

@@ -9,8 +9,9 @@ use crate::profile::{LocationId, MappingId};
 use crate::refine::Refined;
 use crate::stop::{Stop, Stopped};
 
+use super::callees::Callees;
 use super::object::object_file;
-use super::sampled::{Sampled, frames};
+use super::sampled::{Sampled, Texts};
 
 /// Bytes around an address that are shown, and the most ranges.
 const AROUND: u64 = 500;
@@ -35,8 +36,11 @@ pub(super) struct Code {
     pub(super) cum: i64,
 }
 
-/// The address in memory of an instruction of a line, and the calls inlined between, outermost first.
-pub(super) type OfLine = (u64, Arc<[CodeFrame]>);
+/// Instructions and frames between two questions whether to stop.
+const STEPS: usize = 1024;
+
+/// The address in memory of an instruction of a line, and the calls inlined between.
+pub(super) type OfLine = (u64, Callees);
 
 /// A file, by line the instructions of it: their addresses in memory, and the calls inlined between.
 #[derive(Debug, Default)]
@@ -51,6 +55,7 @@ pub(super) struct Lines {
 pub(super) struct AllCode {
     pub(super) code: BTreeMap<u64, Code>,
     pub(super) files: BTreeMap<String, Lines>,
+    steps: usize,
 }
 
 /// Reads the instructions of what is wanted.
@@ -64,12 +69,13 @@ pub(super) fn read(
     let (ranges, mut without) = ranges(refined, sampled, environment);
     for range in ranges {
         stop.check()?;
-        if !all.disassemble(refined, sampled, &range, environment) {
+        if !all.disassemble(refined, sampled, &range, environment, stop)? {
             without.extend(&range.wanted);
         }
     }
+    let mut texts = Texts::new(&refined.profile);
     for (address, id) in without {
-        let frames = frames(&refined.profile, refined.profile.location(id));
+        let frames = texts.frames(refined.profile.location(id));
         let first = frames.first();
         let code = Code {
             length: 1,
@@ -78,7 +84,7 @@ pub(super) fn read(
             ..Code::default()
         };
         all.code.insert(address, code);
-        all.add(address, &frames, sampled);
+        all.add(address, &frames, sampled, stop)?;
     }
     // A sample in the middle of an instruction is counted at its start.
     for (address, code) in &mut all.code {
@@ -159,12 +165,13 @@ impl AllCode {
         sampled: &Sampled,
         range: &Range,
         environment: &dyn Environment,
-    ) -> bool {
+        stop: Stop<'_>,
+    ) -> Result<bool, Stopped> {
         let file = object_file(refined, refined.profile.mapping(range.mapping));
         let [first, end] = [range.start, range.end].map(|address| address.wrapping_sub(range.bias));
         let start = start_before(&file, range.start, first, environment);
         let Ok(read) = environment.instructions(&file, start, end, refined.settings.intel_syntax) else {
-            return false;
+            return Ok(false);
         };
         let nexts = read.iter().skip(1).map(|next| Some(next.address)).chain([None]);
         let mut last: Option<(u64, &Arc<[CodeFrame]>)> = None;
@@ -194,30 +201,38 @@ impl AllCode {
                 Some((before, frames)) if address.wrapping_sub(before) <= NEIGHBOURHOOD => frames,
                 _ => &instruction.frames,
             };
-            self.add(address, frames, sampled);
+            self.add(address, frames, sampled, stop)?;
         }
-        !read.is_empty()
+        Ok(!read.is_empty())
     }
 
     /// Adds an instruction to the lines of the functions that are of interest.
-    fn add(&mut self, address: u64, frames: &Arc<[CodeFrame]>, sampled: &Sampled) {
+    fn add(
+        &mut self,
+        address: u64,
+        frames: &Arc<[CodeFrame]>,
+        sampled: &Sampled,
+        stop: Stop<'_>,
+    ) -> Result<(), Stopped> {
         for (at, frame) in frames.iter().enumerate() {
+            self.steps += 1;
+            if self.steps.is_multiple_of(STEPS) {
+                stop.check()?;
+            }
             if !sampled.interest.contains(&*frame.function) && !sampled.interest.contains(&*frame.system_name)
             {
                 continue;
             }
             let path = shown_path(&frame.file);
             let lines = self.files.entry(path).or_default();
-            // Outermost first.
-            let callees: Arc<[CodeFrame]> =
-                frames.get(..at).unwrap_or_default().iter().rev().cloned().collect();
-            lines.lines.entry(frame.line).or_default().push((address, callees));
+            lines.lines.entry(frame.line).or_default().push((address, Callees::of(frames, at)));
             let name = match frame.function.is_empty() {
                 true => frame.system_name.clone(),
                 false => frame.function.clone(),
             };
             lines.functions.entry(frame.line).or_insert(name);
         }
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::refine::Refined;
 use crate::stop::Stop;
 
 use super::lines::SourceLines;
-use super::{ListedFile, ListedFunction, ListedLine, Listing, argument};
+use super::{ListedFile, ListedFunction, ListedLine, Listing};
 
 /// Lines before the first and behind the last with a value.
 const MARGIN: i64 = 5;
@@ -26,7 +26,7 @@ pub fn list(
     environment: &dyn Environment,
     stop: Stop<'_>,
 ) -> Result<Listing, ReportError> {
-    let wanted = argument::pattern(pattern)?;
+    let wanted = crate::argument::pattern(pattern)?;
     let graph = graph(refined, stop)?;
     let mut functions: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
     for node in graph.with_value(refined.settings.drop_negative) {

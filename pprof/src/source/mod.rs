@@ -3,9 +3,10 @@
 //! [`Listing`] has the lines of functions (`list`), [`Assembly`] their instructions (`disasm`), and
 //! [`AnnotatedSource`] both, with inlined calls folded into the lines that make them (`weblist`, the page Source).
 
+mod address;
 mod annotate;
-mod argument;
 mod assembly;
+mod callees;
 mod code;
 mod lines;
 mod list;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::environment::CodeFrame;
 use crate::pattern::Pattern;
-use crate::profile::{Location, LocationId, Profile};
+use crate::profile::{Location, LocationId, Profile, TextId};
 use crate::refine::Refined;
 use crate::stop::{Stop, Stopped};
 
-use super::argument::address_of;
+use super::address::address_of;
 
 /// Locations walked between two questions whether to stop.
 const AT_A_TIME: usize = 1 << 16;
@@ -82,19 +82,34 @@ pub(super) fn sampled(
     Ok(sampled)
 }
 
-/// The frames that the profile itself has for a location, innermost first.
-pub(super) fn frames(profile: &Profile, location: &Location) -> Arc<[CodeFrame]> {
-    let text = |id| Arc::from(profile.text(id));
-    let each = location.lines.iter().map(|line| {
-        let function = profile.function(line.function);
-        CodeFrame {
-            function: text(function.name),
-            system_name: text(function.system_name),
-            file: text(function.file),
-            line: line.line,
-        }
-    });
-    each.collect()
+/// Texts of a profile as frames have them, each once.
+pub(super) struct Texts<'p> {
+    profile: &'p Profile,
+    known: HashMap<TextId, Arc<str>>,
+}
+
+impl<'p> Texts<'p> {
+    pub(super) fn new(profile: &'p Profile) -> Texts<'p> {
+        Texts { profile, known: HashMap::new() }
+    }
+
+    /// The frames that the profile itself has for a location, innermost first.
+    pub(super) fn frames(&mut self, location: &Location) -> Arc<[CodeFrame]> {
+        let each = location.lines.iter().map(|line| {
+            let function = self.profile.function(line.function);
+            CodeFrame {
+                function: self.text(function.name),
+                system_name: self.text(function.system_name),
+                file: self.text(function.file),
+                line: line.line,
+            }
+        });
+        each.collect()
+    }
+
+    fn text(&mut self, id: TextId) -> Arc<str> {
+        self.known.entry(id).or_insert_with(|| Arc::from(self.profile.text(id))).clone()
+    }
 }
 
 /// By stack: the sum of its samples' values, each divided by its own divisor; `None` if no sample has it.

@@ -86,9 +86,18 @@ fn profile() -> Profile {
 }
 
 fn report(format: Format, argument: &str, environment: &dyn Environment) -> Result<String, ReportError> {
+    report_of(&profile(), format, argument, environment)
+}
+
+fn report_of(
+    profile: &Profile,
+    format: Format,
+    argument: &str,
+    environment: &dyn Environment,
+) -> Result<String, ReportError> {
     let request = Request { format, argument: Some(argument.to_owned()), settings: Settings::default() };
     let mut text = Vec::new();
-    write(&profile(), &request, environment, Stop::never(), &mut text)?;
+    write(profile, &request, environment, Stop::never(), &mut text)?;
     Ok(String::from_utf8(text).unwrap())
 }
 
@@ -140,4 +149,16 @@ fn weblist_escapes_all_text_and_folds_inlined_calls_into_their_line() {
     // Without the object file, the values are still there.
     let without = report(Format::Weblist, "main", &crate::environment::Nothing).unwrap();
     assert!(without.contains("could not find file src/main.rs") && without.contains("???"), "{without}");
+}
+
+#[test]
+fn thousands_of_inlined_calls_are_shown_to_a_depth_that_is_said() {
+    let mut profile = profile();
+    let one = profile.locations[0].lines[0];
+    profile.locations[0].lines = (0..2000).map(|line| Line { line: 2000 - line, ..one }).collect();
+    let page = report_of(&profile, Format::Weblist, "run", &crate::environment::Nothing).unwrap();
+    assert!(page.contains("… 1935 more inlined calls") && page.len() < 60 << 20, "{}", page.len());
+    profile.locations[0].lines = vec![one; 2000];
+    let page = report_of(&profile, Format::Weblist, "run", &crate::environment::Nothing).unwrap();
+    assert!(page.len() < 20 << 20, "{}", page.len());
 }

@@ -58,13 +58,21 @@ impl Timeline {
     pub fn new(refined: &Refined, parts: usize, stop: Stop<'_>) -> Result<Option<Timeline>, Stopped> {
         let profile = &refined.profile;
         let Some(key) = TimeKey::of(profile) else { return Ok(None) };
-        let of_sets: Vec<Option<i64>> =
-            profile.label_sets.iter().map(|set| key.time_ns(profile, set)).collect();
+        let mut of_sets: Vec<Option<i64>> = Vec::with_capacity(profile.label_sets.len());
+        for (at, set) in profile.label_sets.iter().enumerate() {
+            if at % STEPS == 0 {
+                stop.check()?;
+            }
+            of_sets.push(key.time_ns(profile, set));
+        }
         let set_of = |at: usize| profile.samples.label_sets.get(at).map_or(usize::MAX, |set| *set as usize);
         let time_of = |at: usize| of_sets.get(set_of(at)).copied().flatten();
         let count = profile.samples.len();
         let (mut start, mut end, mut without_time) = (i64::MAX, i64::MIN, 0);
         for at in 0..count {
+            if at % STEPS == 0 {
+                stop.check()?;
+            }
             match time_of(at) {
                 Some(time) => (start, end) = (start.min(time), end.max(time)),
                 None => without_time += 1,
@@ -94,7 +102,7 @@ impl Timeline {
             end_ns: end,
             parts,
             classes: Class::ALL.iter().map(|class| class.name()).collect(),
-            lanes: lanes.finish(parts),
+            lanes: lanes.finish(parts, stop)?,
             without_time,
         }))
     }
@@ -164,7 +172,8 @@ impl Lanes {
         &mut self.parts[number]
     }
 
-    fn finish(self, parts: usize) -> Vec<Lane> {
+    fn finish(self, parts: usize, stop: Stop<'_>) -> Result<Vec<Lane>, Stopped> {
+        stop.check()?;
         let sum = |of: &Parts| of.values().flat_map(HashMap::values).sum::<u128>();
         let mut all: Vec<(String, u128, Parts)> =
             self.names.into_iter().zip(self.parts).map(|(name, of)| (name, sum(&of), of)).collect();
@@ -181,13 +190,16 @@ impl Lanes {
         if !rest.is_empty() {
             let name = format!("{} more threads", rest.len());
             let mut lane = Lane { name, total: 0, values: vec![Default::default(); parts] };
-            for (_, total, of) in &rest {
+            for (at, (_, total, of)) in rest.iter().enumerate() {
+                if at % STEPS == 0 {
+                    stop.check()?;
+                }
                 lane.total += total;
                 lane.add(of);
             }
             lanes.push(lane);
         }
-        lanes
+        Ok(lanes)
     }
 }
 

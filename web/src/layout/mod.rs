@@ -8,6 +8,7 @@ use maud::{DOCTYPE, Markup, html};
 use crate::page::Page;
 use crate::query::Query;
 use crate::views::{VIEWS, View};
+use crate::visible::visible_page;
 
 pub(crate) use around::Around;
 
@@ -48,14 +49,14 @@ pub(crate) fn page(around: &Around<'_>, page: &Page) -> String {
             }
         }
     };
-    document.into_string()
+    visible_page(document.into_string())
 }
 
 /// The keys, shown by `?`.
 fn keys() -> Markup {
     html! {
         dialog #keys aria-labelledby="keys-title" {
-            h2 #keys-title { "Keys" }
+            h2 #keys-title tabindex="-1" autofocus { "Keys" }
             dl {
                 @for view in VIEWS { dt { kbd { (view.key) } } dd { (view.name) } }
                 dt { kbd { "/" } } dd { "Search" }
@@ -81,16 +82,16 @@ pub(crate) fn refusal(why: &str) -> String {
             body { h1 { "rgops" } p { (why) } }
         }
     };
-    document.into_string()
+    visible_page(document.into_string())
 }
 
 /// What is shown instead of a view: what is wrong, and the way out.
-pub(crate) fn problem(title: &str, why: &str) -> Markup {
+pub(crate) fn problem(around: &Around<'_>, title: &str, why: &str) -> Markup {
     html! {
         section.problem role="alert" {
             h2 { (title) }
             p { (why) }
-            p { a href="?" { "Show this view with the first options" } }
+            p { a href=(around.query.reset().href(around.view)) { "Show this view with the first options" } }
         }
     }
 }

@@ -4,9 +4,11 @@ use super::maker::Maker;
 use maud::{Markup, html};
 use rgops_pprof::environment::{Code, Environment, Instruction, ObjectFile};
 use rgops_pprof::names::short;
+use rgops_pprof::report::ReportError;
 use rgops_pprof::source::{Assembly, AssemblyFunction, assembly};
 use rgops_pprof::{Format, Refined, Settings};
 
+use super::empty;
 use super::functions::{bar, cut, form, share};
 use super::proposed::proposed;
 use crate::page::{Ask, Page, PageError};
@@ -30,11 +32,15 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
     }
     let refined = Refined::of(ask.profile, &settings, Format::Disasm, ask.stop)?;
     let environment = ShortNames { inner: ask.environment, settings: &settings };
-    let assembly = assembly(&refined, wanted, Some(FUNCTIONS), &environment, ask.stop)?;
+    let assembly = match assembly(&refined, wanted, Some(FUNCTIONS), &environment, ask.stop) {
+        Err(ReportError::NoMatch(why)) => return Ok(empty::pattern(ask, "disasm", wanted, &refined, &why)),
+        assembly => assembly?,
+    };
     let mut left = INSTRUCTIONS;
     let body = html! {
         (form(ask, "disasm", wanted))
         @for of in &assembly.functions { (function(&refined, &assembly, of, &mut left)) }
+        @if assembly.functions.is_empty() { (empty::samples(ask, &refined).unwrap_or_else(empty::lines)) }
         @if left == 0 { p.empty { "The first " (INSTRUCTIONS) " instructions. A longer pattern matches less." } }
         @if assembly.functions.len() == FUNCTIONS {
             p.empty { "The " (FUNCTIONS) " functions with the largest values. A longer pattern matches fewer." }
@@ -115,7 +121,7 @@ fn function(refined: &Refined, assembly: &Assembly, function: &AssemblyFunction,
                                 td.text { code.asm { (instruction.text) } }
                                 td.text.place {
                                     (cut(&instruction.function))
-                                    @if !instruction.file.is_empty() { " " (instruction.file) ":" (instruction.line) }
+                                    @if !instruction.file.is_empty() { " " (cut(&instruction.file)) ":" (instruction.line) }
                                 }
                             }
                         }

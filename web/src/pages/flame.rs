@@ -66,9 +66,12 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
     let pivot = ask.query.own("p");
     let graph = graph(ask, &refined, &stacks, pivot)?;
     let functions = Functions::new(&stacks, ROWS, ask.stop)?;
-    let body = html! {
-        (self::body(&graph)?)
-        (table(ask, &refined, &stacks, &functions))
+    let body = match empty(ask, &refined, &graph) {
+        Some(empty) => html! { div.nothing { (empty) (back(ask)) } },
+        None => html! {
+            (self::body(&graph)?)
+            (table(ask, &refined, &stacks, &functions))
+        },
     };
     Ok(Page {
         title: pivot.map(|pivot| format!("{pivot} · Flame graph")).unwrap_or_default(),
@@ -85,6 +88,21 @@ fn answer(ask: &Ask<'_>) -> Result<String, PageError> {
     let refined = refine(ask)?;
     let stacks = stacks(ask, &refined)?;
     json(&graph(ask, &refined, &stacks, ask.query.own("p"))?)
+}
+
+/// Why there is nothing to draw, if there is nothing.
+pub(super) fn empty(ask: &Ask<'_>, refined: &Refined, graph: &Data) -> Option<Markup> {
+    let is_drawn = |sums: &[_]| sums.first().is_some_and(|sum| *sum != 0);
+    let is_there = is_drawn(&graph.below.plus) || graph.below.minus.as_deref().is_some_and(is_drawn);
+    let missing = graph.pivot.as_deref().filter(|_| !is_there).map(super::empty::function);
+    super::empty::samples(ask, refined).or(missing)
+}
+
+/// The way from a function that is not there.
+fn back(ask: &Ask<'_>) -> Markup {
+    html! {
+        @if ask.query.own("p").is_some() { p.empty { a href=(pivot_href(ask, "")) { "All functions" } } }
+    }
 }
 
 /// The canvas, and the controls around it.

@@ -67,7 +67,9 @@ pub(super) fn share(value: i64, total: i64) -> String {
 /// The class of a cell whose background is this share wide, in steps of 5 %.
 pub(super) fn bar(value: i64, total: i64) -> String {
     let share = if total == 0 { 0.0 } else { (value as f64 / total as f64).abs().min(1.0) };
-    format!("p{}", (share * 20.0).round() as u32 * 5)
+    // What became less has another colour.
+    let less = if (value < 0) == (total < 0) || value == 0 { "" } else { " less" };
+    format!("p{}{less}", (share * 20.0).round() as u32 * 5)
 }
 
 /// A form that asks for functions by a pattern, which some views need.
@@ -101,6 +103,6 @@ mod tests {
 
     #[test]
     fn bars_have_steps() {
-        assert_eq!([bar(0, 0), bar(1, 100), bar(49, 100), bar(-2, 1)], ["p0", "p0", "p50", "p100"]);
+        assert_eq!([bar(0, 0), bar(1, 100), bar(49, 100), bar(-2, 1)], ["p0", "p0", "p50", "p100 less"]);
     }
 }

@@ -8,6 +8,7 @@ use rgops_pprof::report::dot::Drawing;
 use rgops_pprof::report::svg::{Picture, Use};
 use rgops_pprof::{Format, Refined};
 
+use super::empty;
 use super::functions::address;
 use crate::page::{Ask, Page, PageError};
 
@@ -32,7 +33,7 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
     for node in picture.nodes.iter_mut().filter(|node| !node.is_tag) {
         node.link = address(ask, "peek", &node.name);
     }
-    let mut notes = refined.notices;
+    let mut notes = refined.notices.clone();
     if is_cut && drawing.nodes.len() as i64 >= MOST {
         notes.push(format!("The picture has the {MOST} most important functions: more make browsers slow."));
     }
@@ -40,7 +41,7 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
         div.graph {
             (tools())
             @if drawing.nodes.is_empty() {
-                p.empty { "No sample is left: drop a filter." }
+                (empty::samples(ask, &refined).unwrap_or_else(empty::nodes))
             } @else {
                 div.graph-view #graph-view tabindex="0" role="group"
                     aria-label="Call graph: Tab and arrows go from function to function, Enter selects one" {

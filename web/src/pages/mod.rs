@@ -1,6 +1,7 @@
 //! The views: a file each, a function that makes its page, and one for its data if a module asks for more.
 
 mod disasm;
+pub(crate) mod empty;
 mod flame;
 mod functions;
 mod graph;

@@ -3,9 +3,11 @@
 use super::maker::Maker;
 use maud::{Markup, html};
 use rgops_pprof::graph::Work;
+use rgops_pprof::report::ReportError;
 use rgops_pprof::report::tree::{Call, Row, Tree};
 use rgops_pprof::{Format, Refined};
 
+use super::empty;
 use super::functions::{address, bar, cut, form, links, share};
 use super::proposed::proposed;
 use crate::page::{Ask, Page, PageError};
@@ -29,7 +31,10 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
         settings.focus.clear();
     }
     let refined = Refined::of(ask.profile, &settings, Format::Peek, ask.stop)?;
-    let tree = Tree::from_refined(&refined, Some(wanted), &mut Work::new(ask.stop))?;
+    let tree = match Tree::from_refined(&refined, Some(wanted), &mut Work::new(ask.stop)) {
+        Err(ReportError::NoMatch(why)) => return Ok(empty::pattern(ask, "peek", wanted, &refined, &why)),
+        tree => tree?,
+    };
     let body = html! {
         (form(ask, "peek", wanted))
         (functions(ask, &tree))

@@ -5,6 +5,7 @@ use rgops_pprof::graph::Work;
 use rgops_pprof::report::top::Top;
 use rgops_pprof::{Format, Refined};
 
+use super::empty;
 use super::functions::{address, cut, form};
 use crate::page::{Ask, Page, PageError};
 
@@ -32,7 +33,7 @@ pub(super) fn proposed(ask: &Ask<'_>, route: &str) -> Result<Page, PageError> {
                 }
             }
         }
-        @if top.rows.is_empty() { p.empty { "The profile has no functions." } }
+        @if top.rows.is_empty() { (empty::samples(ask, &refined).unwrap_or_else(empty::nodes)) }
     };
-    Ok(Page { legend: top.header, notes: refined.notices, styles: &["tables.css"], ..Page::of(body) })
+    Ok(Page { legend: top.header, notes: refined.notices.clone(), styles: &["tables.css"], ..Page::of(body) })
 }

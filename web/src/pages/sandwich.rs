@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use rgops_pprof::Refined;
 use rgops_pprof::flame::{Functions, Stacks};
 
-use super::flame::{body, clamp, graph, notes, refine, share, stacks};
+use super::flame::{body, clamp, empty, graph, notes, refine, share, stacks};
 use crate::page::{Ask, Page, PageError, json};
 use crate::views::View;
 
@@ -22,7 +22,7 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
     let pivot = pivot(ask, &stacks, &functions);
     let graph = graph(ask, &refined, &stacks, Some(&pivot))?;
     Ok(Page {
-        title: format!("{pivot} · Sandwich"),
+        title: if pivot.is_empty() { String::new() } else { format!("{pivot} · Sandwich") },
         legend: refined.header(&refined.settings.unit),
         notes: notes(&refined, &graph),
         modules: &["flame.js", "sandwich.js"],
@@ -31,7 +31,10 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
         ..Page::of(html! {
             div.sandwich {
                 (list(ask, &refined, &stacks, &functions, &pivot))
-                (body(&graph)?)
+                @match empty(ask, &refined, &graph) {
+                    Some(empty) => div.nothing { (empty) },
+                    None => (body(&graph)?),
+                }
             }
         })
     })

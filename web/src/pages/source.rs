@@ -2,9 +2,11 @@
 
 use super::maker::Maker;
 use maud::{Markup, html};
+use rgops_pprof::report::ReportError;
 use rgops_pprof::source::{AnnotatedFile, AnnotatedInstruction, AnnotatedLine, AnnotatedSource, annotate};
 use rgops_pprof::{Format, Refined};
 
+use super::empty;
 use super::functions::{bar, cut, form, share};
 use super::proposed::proposed;
 use crate::page::{Ask, Page, PageError};
@@ -29,12 +31,16 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
         settings.focus.clear();
     }
     let refined = Refined::of(ask.profile, &settings, Format::Weblist, ask.stop)?;
-    let source = annotate(&refined, Some(wanted), Some(FILES), ask.environment, ask.stop)?;
+    let source = match annotate(&refined, Some(wanted), Some(FILES), ask.environment, ask.stop) {
+        Err(ReportError::NoMatch(why)) => return Ok(empty::pattern(ask, "source", wanted, &refined, &why)),
+        source => source?,
+    };
     let (mut lines, mut instructions) = (LINES, INSTRUCTIONS);
     let view = Values { refined: &refined, source: &source };
     let body = html! {
         (form(ask, "source", wanted))
         @for of in &source.files { (file(&view, of, &mut lines, &mut instructions)) }
+        @if source.files.is_empty() { (empty::samples(ask, &refined).unwrap_or_else(empty::lines)) }
         @if lines == 0 { p.empty { "The first " (LINES) " lines. A longer pattern matches less." } }
         @if source.files.len() == FILES {
             p.empty { "The " (FILES) " files with the largest values. A longer pattern matches fewer." }
@@ -122,7 +128,7 @@ fn inside(of: &Values<'_>, instructions: &[AnnotatedInstruction]) -> Markup {
                 @for instruction in instructions {
                     @for call in &instruction.inlined {
                         tr.call {
-                            td.n colspan="3" { (call.file.rsplit('/').next().unwrap_or_default()) ":" (call.line) }
+                            td.n colspan="3" { @if !call.file.is_empty() { (call.file.rsplit('/').next().unwrap_or_default()) ":" (call.line) } }
                             td.text { (indent(call.depth)) code { (call.text) } }
                         }
                     }

@@ -4,6 +4,7 @@ use super::maker::Maker;
 use maud::{Markup, html};
 use rgops_pprof::timeline::Timeline;
 
+use super::empty;
 use super::flame::{clamp, refine, share};
 use crate::page::{Ask, Page, PageError, data};
 
@@ -16,6 +17,10 @@ const PARTS: usize = 300;
 fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
     let refined = refine(ask)?;
     let timeline = Timeline::new(&refined, PARTS, ask.stop)?;
+    if let Some(empty) = empty::samples(ask, &refined) {
+        let legend = refined.header(&refined.settings.unit);
+        return Ok(Page { legend, notes: refined.notices.clone(), ..Page::of(empty) });
+    }
     let Some(timeline) = timeline else {
         let body = html! {
             section.empty {

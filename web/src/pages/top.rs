@@ -1,17 +1,19 @@
 //! The table of functions: sorted and filtered here, and by `top.js` as one types. All rows, unless a number or a least
 //! share of nodes is asked for.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::maker::Maker;
 use maud::{Markup, html};
 use rgops_pprof::graph::Work;
 use rgops_pprof::names::{Origin, origins_by_name};
+use rgops_pprof::profile::BASE_KEY;
 use rgops_pprof::report::top::{Inlined, Row, Top};
 use rgops_pprof::settings::Sort;
 use rgops_pprof::{Format, Refined};
 
+use super::empty;
+use super::flame::clamp;
 use super::functions::{address, bar, cut, links, share};
 use crate::page::{Ask, Page, PageError, json};
 use crate::query::Query;
@@ -23,12 +25,18 @@ pub(super) const MAKER: Maker = Maker { route: "top", page, data: Some(data) };
 /// The most rows of the page itself; `top.js` has all.
 const ROWS: usize = 500;
 
+/// Why there is no row though there are samples.
+const TOO_SMALL: &str = "No function is large enough to be shown: lower the least share of a node.";
+
 /// Columns: their name in an address, and for people.
 const COLUMNS: &[(&str, &str)] = &[("flat", "Flat"), ("cum", "Cum"), ("name", "Function")];
 
 fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
-    let (top, notes) = top(ask)?;
+    let (top, refined) = top(ask)?;
+    let notes = refined.notices.clone();
+    let why = empty::why(ask, &refined).or_else(|| top.rows.is_empty().then_some(TOO_SMALL));
     let origins = origins_by_name(ask.profile, &ask.query.settings, ask.stop)?;
+    let in_all = in_all(ask, &top, &refined);
     let (by, is_rising) = order(ask.query);
     let pattern = ask.query.search();
     let mut rows: Vec<&Row> = top.rows.iter().collect();
@@ -38,8 +46,8 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
     sort(&mut rows, by, is_rising);
     let mut sum = 0i64;
     let body = html! {
-        p.summary #summary { (rows.len()) " of " (top.nodes) " rows, " (top.value(top.total)) " in all" }
-        table.numbers #top data-rows=(top.rows.len()) data-by=(by) data-rising=(is_rising) aria-rowcount=(rows.len() + 1) {
+        p.summary #summary { (rows.len()) " of " (top.nodes) " rows, " (in_all) }
+        table.numbers #top data-rows=(top.rows.len()) data-by=(by) data-rising=(is_rising) data-all=(in_all) aria-rowcount=(rows.len() + 1) {
             thead { (head(ask, by, is_rising)) }
             tbody {
                 @for row in rows.iter().take(ROWS) {
@@ -50,7 +58,10 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
         @if rows.len() > ROWS {
             noscript { p.empty { "The first " (ROWS) " rows; more need scripts, or a search." } }
         }
-        @if rows.is_empty() { p.empty { "No function matches." } }
+        @match why {
+            Some(why) => p.empty role="status" { (why) },
+            None => div #top-none hidden[!rows.is_empty()] { (empty::search("function")) },
+        }
     };
     Ok(Page {
         legend: top.header.clone(),
@@ -61,18 +72,34 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
     })
 }
 
-/// The rows, and what to tell the user.
-fn top(ask: &Ask<'_>) -> Result<(Top, Vec<String>), PageError> {
+/// The rows, and what they are of. A number of rows does not drop small ones, and a least share does not limit their
+/// number: each only if it is asked for.
+fn top(ask: &Ask<'_>) -> Result<(Top, Refined), PageError> {
     let mut settings = ask.query.settings.clone();
-    let is_limited =
-        ask.query.changed().iter().any(|(of, _)| ["nodecount", "nodefraction"].contains(&of.name));
-    if !is_limited {
+    let changed = ask.query.changed();
+    let is_changed = |name: &str| changed.iter().any(|(of, _)| of.name == name);
+    if !is_changed("nodecount") || settings.nodecount < 0 {
         settings.nodecount = 0;
+    }
+    if !is_changed("nodefraction") {
+        settings.nodefraction = 0.0;
+    }
+    if settings.nodecount == 0 && settings.nodefraction == 0.0 {
         settings.trim = false;
     }
     let refined = Refined::of(ask.profile, &settings, Format::Top, ask.stop)?;
     let top = Top::from_refined(&refined, &mut Work::new(ask.stop))?;
-    Ok((top, refined.notices))
+    Ok((top, refined))
+}
+
+/// `12.50s in all`; of a comparison the sum of the differences, and what 100 % is.
+fn in_all(ask: &Ask<'_>, top: &Top, refined: &Refined) -> String {
+    let all = top.value(top.total);
+    if ask.profile.texts.find(BASE_KEY).is_none() || refined.divisors.is_some() {
+        return format!("{all} in all");
+    }
+    let sum = refined.values.iter().map(|value| i128::from(*value)).sum();
+    format!("{} of difference, 100% is the base: {all}", top.value(clamp(sum)))
 }
 
 /// The column that rows are sorted by, and whether the least is first.
@@ -87,11 +114,15 @@ fn sort(rows: &mut [&Row], by: &str, is_rising: bool) {
     rows.sort_by(|one, other| {
         let order = match by {
             "name" => one.name.cmp(&other.name).reverse(),
-            "cum" => falling(one.cum, other.cum).then_with(|| falling(one.flat, other.flat)),
-            _ => falling(one.flat, other.flat).then_with(|| falling(one.cum, other.cum)),
+            "cum" => falling(one.cum, other.cum),
+            _ => falling(one.flat, other.flat),
         };
         let order = if is_rising { order.reverse() } else { order };
-        if order == Ordering::Equal { one.name.cmp(&other.name) } else { order }
+        // What decides between equals is not turned around: the name, then the other value, as in reports.
+        order.then_with(|| one.name.cmp(&other.name)).then_with(|| match by {
+            "cum" => falling(one.flat, other.flat),
+            _ => falling(one.cum, other.cum),
+        })
     });
 }
 
@@ -175,7 +206,5 @@ fn data(ask: &Ask<'_>) -> Result<String, PageError> {
         )
     });
     let rows: Vec<_> = rows.collect();
-    json(
-        &serde_json::json!({ "rows": rows, "total": top.total, "all": top.value(top.total), "nodes": top.nodes }),
-    )
+    json(&serde_json::json!({ "rows": rows, "total": top.total, "nodes": top.nodes }))
 }

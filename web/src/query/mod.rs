@@ -50,6 +50,23 @@ impl Query {
         Ok(query)
     }
 
+    /// Only the parameters of `view`, of an address that has something wrong with it.
+    pub(crate) fn own_of(base: &Settings, view: &View, raw: &str) -> Query {
+        let mut query = Query::new(base);
+        if raw.len() > MAX_BYTES {
+            return query;
+        }
+        for (key, value) in raw.split('&').take(MAX_PARAMETERS).filter_map(|pair| pair.split_once('=')) {
+            if let Ok(value) = decode(value)
+                && (key == "q" || view.own.contains(&key))
+                && query.own(key).is_none()
+            {
+                query.own.push((key.to_owned(), value));
+            }
+        }
+        query
+    }
+
     /// A parameter of the view, not an option. `q` is the text of the search.
     pub(crate) fn own(&self, key: &str) -> Option<&str> {
         self.own.iter().find(|(of, _)| of == key).map(|(_, value)| &**value)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -26,8 +26,7 @@ use crate::views::{VIEWS, View};
 /// The most bytes of a form, and the time for it to arrive.
 const FORM_BYTES: usize = 16 << 10;
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most characters of a config's name, and the most configs.
-const NAME_CHARS: usize = 100;
+/// The most configs.
 const CONFIGS: usize = 200;
 
 /// All addresses.
@@ -78,23 +77,38 @@ async fn view(
     let base = &shared.analyser.settings;
     let raw = raw.unwrap_or_default();
     let (query, made) = match Query::parse(base, view, &raw) {
-        Err(error) => (Query::new(base), Err(error.into())),
+        Err(error) => (Query::own_of(base, view, &raw), Err(error.into())),
         Ok(query) => {
             let href = query.href(view);
             let made = shared.work.make(&shared.analyser, maker, part, query.clone(), href).await;
             (query, made)
         }
     };
-    let store = Arc::clone(&shared.analyser.configs);
-    let configs = tokio::task::spawn_blocking(move || store.load()).await.unwrap_or_else(|_| Ok(Vec::new()));
-    let around =
-        Around { analyser: &shared.analyser, token: shared.token.text(), view, query: &query, configs };
     match made.as_deref() {
-        Ok(Made::Page(page)) => html(StatusCode::OK, layout::page(&around, page)),
-        Ok(Made::Data(data)) => body(StatusCode::OK, "application/json", Body::from(data.clone())),
-        Ok(Made::File(_)) => nothing().await,
-        Err(error) if part == Part::Page => html(status(error), layout::page(&around, &problem(error))),
-        Err(error) => body(status(error), "text/plain; charset=utf-8", Body::from(error.to_string())),
+        Ok(Made::Data(data)) => {
+            return body(StatusCode::OK, "application/json", Body::from(Bytes::clone(data)));
+        }
+        Ok(Made::File(_)) => return nothing().await,
+        Err(error) if part == Part::Data => {
+            return body(status(error), "text/plain; charset=utf-8", Body::from(error.to_string()));
+        }
+        Ok(Made::Page(_)) | Err(_) => {}
+    }
+    // Configs are in a file, and a page may be large: neither is for the threads that answer requests.
+    let written = tokio::task::spawn_blocking(move || {
+        let Shared { analyser, token, .. } = &*shared;
+        let configs = analyser.configs.load();
+        let around = Around { analyser, token: token.text(), view, query: &query, configs };
+        match made.as_deref() {
+            Ok(Made::Page(page)) => Some((StatusCode::OK, layout::page(&around, page))),
+            Err(error) => Some((status(error), layout::page(&around, &problem(&around, error)))),
+            Ok(_) => None,
+        }
+    });
+    match written.await {
+        Ok(Some((status, page))) => html(status, page),
+        Ok(None) => nothing().await,
+        Err(_) => html(StatusCode::INTERNAL_SERVER_ERROR, layout::refusal("The page cannot be written.")),
     }
 }
 
@@ -115,7 +129,9 @@ async fn download(
         }
     };
     let mut response = match made.as_deref() {
-        Ok(Made::File(file)) => body(StatusCode::OK, "application/octet-stream", Body::from(file.clone())),
+        Ok(Made::File(file)) => {
+            body(StatusCode::OK, "application/octet-stream", Body::from(Bytes::clone(file)))
+        }
         Ok(_) => return nothing().await,
         Err(error) => return html(status(error), layout::refusal(&error.to_string())),
     };
@@ -134,13 +150,13 @@ fn status(error: &PageError) -> StatusCode {
     }
 }
 
-fn problem(error: &PageError) -> Page {
+fn problem(around: &Around<'_>, error: &PageError) -> Page {
     let title = match error {
         PageError::Request(_) | PageError::NotFound(_) => "This view cannot be shown",
         PageError::Stopped => "This view was not finished",
         PageError::Internal(_) => "Something is wrong in rgops",
     };
-    Page { title: title.to_owned(), ..Page::of(layout::problem(title, &error.to_string())) }
+    Page { title: title.to_owned(), ..Page::of(layout::problem(around, title, &error.to_string())) }
 }
 
 /// Saves or deletes a config, and leads back to where the form was.
@@ -186,10 +202,7 @@ async fn configs(
 }
 
 fn save(analyser: &crate::Analyser, name: String, query: &Query) -> Result<(), String> {
-    let chars = name.chars().count();
-    if chars == 0 || chars > NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(format!("The name of a config has 1 to {NAME_CHARS} characters. Go back and write one."));
-    }
+    Config::check_name(&name)?;
     let known = analyser.configs.load()?;
     if known.len() >= CONFIGS && !known.iter().any(|config| config.name == name) {
         return Err(format!("There are {CONFIGS} configs already. Delete one first."));

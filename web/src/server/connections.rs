@@ -8,39 +8,46 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
-/// The most connections at a time; others wait. A browser opens six.
-const CONNECTIONS: usize = 64;
+use super::passes::Passes;
+use super::patience::Patient;
+
 /// The time for a request to arrive, and for a connection to be idle.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// The most bytes of a request's line and headers.
-const REQUEST_BYTES: usize = 32 << 10;
-/// The most headers.
-const HEADERS: usize = 64;
+/// The time for the first request of a connection on loopback, where nothing is slow.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time in which a client reads at least something of an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most bytes and headers that hyper reads. The guard refuses fewer, with the headers of our answers.
+const READ_BYTES: usize = 64 << 10;
+const READ_HEADERS: usize = 512;
 /// The pause after the system refused a connection: too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections until it is dropped. A client that closes its connection ends the work of its request: its
-/// future is dropped.
-pub(super) async fn accept(listener: TcpListener, router: Router) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+/// future is dropped. Who floods us without the secret loses the oldest of these connections, and keeps nobody out.
+pub(super) async fn accept(listener: TcpListener, router: Router, is_loopback: bool) {
+    let passes = Arc::new(Passes::default());
+    let first_timeout = if is_loopback { FIRST_TIMEOUT } else { REQUEST_TIMEOUT };
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)
-        .max_buf_size(REQUEST_BYTES)
-        .max_headers(HEADERS);
+        .max_buf_size(READ_BYTES)
+        .max_headers(READ_HEADERS);
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let _ = stream.set_nodelay(true);
-                let service = TowerToHyperService::new(router.clone());
-                let connection = builder.serve_connection(TokioIo::new(stream), service);
-                tokio::spawn(async move {
-                    let _permit = permit;
-                    let _ = connection.await;
+                let builder = builder.clone();
+                let router = router.clone();
+                passes.admit(|pass| {
+                    let stream = Patient::new(stream, pass.clone(), first_timeout, WRITE_TIMEOUT);
+                    let service = TowerToHyperService::new(router.layer(axum::Extension(pass)));
+                    let task = tokio::spawn(async move {
+                        let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                    });
+                    task.abort_handle()
                 });
             }
             Err(_) => tokio::time::sleep(PAUSE).await,

@@ -8,22 +8,46 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::headers::{self, redirect};
+use super::passes::Pass;
 use super::state::State as Shared;
 use crate::layout;
 
+/// The most bytes of a request's path and headers; the query has a limit of its own.
+const REQUEST_BYTES: usize = 32 << 10;
+/// The most headers.
+const HEADERS: usize = 64;
+
 /// Answers 403 to a request that did not come from the address that was printed or from one of our pages.
 pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    if is_too_large(&request) {
+        let why = "The request is too large.";
+        return refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, why);
+    }
     let checked = check(&shared, request.method(), request.uri(), request.headers());
-    let response = match checked {
-        Ok(Known::Secret) => next.run(request).await,
-        Ok(Known::Ticket(view)) => redirect(&format!("/{}/ui/{view}", shared.secret.text())),
-        Err(why) => {
-            let mut response = headers::html(StatusCode::FORBIDDEN, layout::refusal(why));
-            response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
-            response
-        }
+    let known = match checked {
+        Ok(known) => known,
+        Err(why) => return refusal(StatusCode::FORBIDDEN, why),
     };
+    if let Some(pass) = request.extensions().get::<Pass>() {
+        pass.clone().show().await;
+    }
+    headers::protect(match known {
+        Known::Secret => next.run(request).await,
+        Known::Ticket(view) => redirect(&format!("/{}/ui/{view}", shared.secret.text())),
+    })
+}
+
+/// An answer that ends the connection.
+fn refusal(status: StatusCode, why: &str) -> Response {
+    let mut response = headers::html(status, layout::refusal(why));
+    response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     headers::protect(response)
+}
+
+fn is_too_large(request: &Request) -> bool {
+    let headers = request.headers();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    headers.len() > HEADERS || bytes + request.uri().path().len() > REQUEST_BYTES
 }
 
 /// Why a request is answered.

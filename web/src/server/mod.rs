@@ -6,6 +6,8 @@ mod connections;
 mod error;
 mod guard;
 mod headers;
+mod passes;
+mod patience;
 mod secret;
 mod state;
 mod tickets;
@@ -74,7 +76,8 @@ pub fn serve(analyser: Analyser, address: &str) -> Result<Server, ServeError> {
     let url = format!("http://{host}/{}/ui/", secret.text());
     let (tickets, work) = (Tickets::default(), Work::new());
     let state = Arc::new(State { analyser: Arc::new(analyser), address, secret, token, tickets, work });
-    runtime.spawn(connections::accept(listener, answers::router(Arc::clone(&state))));
+    let is_loopback = local_address.ip().is_loopback();
+    runtime.spawn(connections::accept(listener, answers::router(Arc::clone(&state)), is_loopback));
     Ok(Server { url, host, state, local_address, runtime: Some(runtime) })
 }
 
@@ -121,7 +124,7 @@ impl Server {
         self.local_address.ip().is_loopback()
     }
 
-    /// Stops to listen, and ends reports that run.
+    /// Stops listening, and ends the reports that run.
     pub fn stop(mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(STOP_TIMEOUT);

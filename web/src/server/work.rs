@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use axum::body::Bytes;
 use rgops_pprof::Stop;
 use tokio::sync::{Semaphore, watch};
 
@@ -24,9 +25,9 @@ pub(super) enum Made {
     /// A page.
     Page(Page),
     /// JSON.
-    Data(String),
+    Data(Bytes),
     /// A file.
-    File(Vec<u8>),
+    File(Bytes),
 }
 
 /// What is wanted of a view.
@@ -133,16 +134,20 @@ fn run(
     let ask = Ask { profile: &analyser.profile, environment: &*analyser.environment, query, stop };
     match (part, maker.data) {
         (Part::Page, _) => (maker.page)(&ask).map(Made::Page),
-        (Part::Data, Some(data)) => data(&ask).map(Made::Data),
+        (Part::Data, Some(data)) => data(&ask).map(|data| Made::Data(data.into())),
         (Part::File(file), _) => {
             let format = Download::format_of(file).ok_or_else(|| PageError::NotFound(file.to_owned()))?;
-            downloads::make(&ask, format).map(Made::File)
+            downloads::make(&ask, format).map(|file| Made::File(file.into()))
         }
         (Part::Data, None) => Err(PageError::NotFound(format!("{}.json", maker.route))),
     }
 }
 
+/// Keeps an answer, and drops the oldest for it. One that does not fit drops nothing: it is not kept.
 fn keep(kept: &mut Kept, key: Key, made: Arc<Made>) {
+    if made.len() > KEPT_BYTES {
+        return;
+    }
     kept.push_front((key, made));
     let mut bytes = 0usize;
     let fits = |(_, made): &(Key, Arc<Made>)| {
@@ -164,5 +169,24 @@ impl Made {
             Made::Data(data) => data.len(),
             Made::File(file) => file.len(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_too_large_leaves_the_others() {
+        let mut kept = Kept::new();
+        let mut add = |name: &str, bytes: usize| {
+            let made = Arc::new(Made::File(vec![0; bytes].into()));
+            keep(&mut kept, ("top", Part::Data, name.to_owned()), made);
+            kept.iter().map(|((_, _, name), _)| name.clone()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(add("a", 1), "a");
+        assert_eq!(add("large", KEPT_BYTES + 1), "a");
+        assert_eq!(add("b", KEPT_BYTES - 1), "b a");
+        assert_eq!(add("c", 1), "c b");
     }
 }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 /// How long a condition may take to become true.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the driver may take to answer a command: it starts a browser, or loads a page.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 /// WebDriver's name for the identifier of an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -30,6 +32,15 @@ pub(crate) mod key {
     pub(crate) const DOWN: &str = "\u{e015}";
 }
 
+/// What chromedriver says if there is no browser.
+const NO_BROWSER: &[&str] = &["cannot find Chrome binary", "no chrome binary"];
+
+/// Says that a test is skipped, which `RGOPS_NO_SKIP` does not allow.
+fn skip(why: &str) {
+    assert!(std::env::var_os("RGOPS_NO_SKIP").is_none(), "{why}");
+    eprintln!("skipped: {why}");
+}
+
 impl Browser {
     /// A browser with an empty window of 1280 × 800; `None` if there is none on this machine.
     pub(crate) fn start() -> Option<Browser> {
@@ -37,11 +48,7 @@ impl Browser {
         let started =
             Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let Ok(mut driver) = started else {
-            assert!(
-                std::env::var_os("RGOPS_NO_SKIP").is_none(),
-                "chromedriver is missing: apt install chromium-driver"
-            );
-            eprintln!("skipped: there is no chromedriver");
+            skip("chromedriver is missing: apt install chromium-driver");
             return None;
         };
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
@@ -67,7 +74,13 @@ impl Browser {
             "goog:chromeOptions": {"args": arguments},
             "goog:loggingPrefs": {"browser": "ALL"},
         }}});
-        let session = browser.command("POST", "/session", &wanted);
+        let session = match browser.try_command("POST", "/session", &wanted) {
+            Err(error) if NO_BROWSER.iter().any(|text| error.contains(text)) => {
+                skip(&format!("chromium is missing: apt install chromium ({error})"));
+                return None;
+            }
+            session => session.expect("the driver starts a browser"),
+        };
         browser.session =
             format!("/session/{}", session["sessionId"].as_str().expect("a session has an identifier"));
         browser.size(1280, 800);
@@ -205,6 +218,8 @@ impl Browser {
     fn try_command(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(|error| error.to_string())?;
+        // A browser that hangs is an error, and not a test that never ends.
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT)).map_err(|error| error.to_string())?;
         let head =
             format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n", self.port);
         let length = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
@@ -213,7 +228,9 @@ impl Browser {
         let mut length = 0;
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line).map_err(|error| error.to_string())?;
+            if reader.read_line(&mut line).map_err(|error| error.to_string())? == 0 {
+                return Err("the driver ended its answer early".to_owned());
+            }
             let line = line.trim_end().to_ascii_lowercase();
             if let Some(text) = line.strip_prefix("content-length:") {
                 length = text.trim().parse().map_err(|_| line.clone())?;

@@ -8,6 +8,7 @@ mod files;
 mod fixture;
 mod flame;
 mod graph;
+mod many;
 mod pages;
 mod screenshots;
 mod tables;

@@ -92,6 +92,7 @@ fn keys_open_views_menus_and_the_search() {
     assert!(browser.url().contains("/top"), "a letter in the search is no key");
     browser.press(key::ESCAPE);
     browser.wait("document.activeElement.id === 'main'");
+    assert_eq!(browser.script("return document.getElementById('search').value"), "t", "it is only left");
     browser.script("document.querySelector('[data-menu=\"Options\"] summary').focus()");
     browser.press(key::DOWN);
     browser.wait("document.activeElement.classList.contains('switch')");
@@ -103,6 +104,7 @@ fn keys_open_views_menus_and_the_search() {
     );
     browser.press("?");
     browser.wait("document.getElementById('keys').open");
+    assert_eq!(browser.script("return document.getElementById('keys').scrollTop"), 0);
     browser.press(key::ESCAPE);
     browser.wait("!document.getElementById('keys').open");
 }
@@ -130,4 +132,56 @@ fn menus_work_without_scripts() {
         std::thread::sleep(std::time::Duration::from_millis(20));
         false
     }));
+}
+
+#[test]
+fn a_profile_without_samples_and_filters_that_leave_none_are_said() {
+    let Some(browser) = Browser::start() else { return };
+    let empty = fixture::server(fixture::analyser(&rgops_pprof::proto::Profile {
+        sample: Vec::new(),
+        ..fixture::profile(1)
+    }));
+    let server = fixture::server(fixture::shop());
+    for route in ROUTES {
+        browser.open(&format!("{}{route}", empty.url()));
+        assert!(browser.texts(".empty").join("").contains("The profile has no samples"), "{route}");
+        assert_eq!(browser.console_errors(), [""; 0], "{route}");
+        browser.open(&format!("{}{route}?f=nosuch&fn=x", server.url()));
+        assert!(browser.texts(".empty").join("").contains("The filters leave no samples"), "{route}");
+        assert_eq!(browser.console_errors(), [""; 0], "{route}");
+    }
+    for (address, text) in [
+        ("flamegraph?p=nosuch", "There is no function nosuch"),
+        ("sandwich?p=nosuch", "There is no function nosuch"),
+        ("tags?q=nosuch", "The search finds no label"),
+        ("top?q=nosuch", "The search finds no function"),
+        ("source?f=nosuch", "no matches found"),
+        ("disasm?fn=nosuch", "no matches found"),
+    ] {
+        browser.open(&format!("{}{address}", server.url()));
+        browser.wait(&format!("document.querySelector('.empty')?.innerText.includes('{text}')"));
+    }
+}
+
+#[test]
+fn characters_that_are_not_seen_are_shown_and_names_may_be_empty() {
+    let Some(browser) = Browser::start() else { return };
+    let mut profile = fixture::profile(1);
+    for text in &mut profile.string_table {
+        match &**text {
+            "shop::checkout" => *text = "shop::\u{202e}tuo".to_owned(),
+            "shop::serve" => *text = "shop::serve\u{200b}".to_owned(),
+            _ => {}
+        }
+    }
+    let server = fixture::server(fixture::analyser(&profile));
+    for route in ROUTES {
+        browser.open(&format!("{}{route}?rust=f", server.url()));
+        browser.wait("document.readyState === 'complete'");
+        let seen = browser.script("return /[\\u202e\\u200b]/.test(document.body.innerText)");
+        assert_eq!(seen, false, "{route}");
+        assert_eq!(browser.console_errors(), [""; 0], "{route}");
+    }
+    browser.open(&format!("{}flamegraph?rust=f&p=shop::%E2%80%AEtuo", server.url()));
+    browser.wait("document.getElementById('flame-pivot').textContent === 'shop::\\\\x{202e}tuo'");
 }

@@ -39,6 +39,21 @@ fn top_is_sorted_by_its_headings_and_filtered_as_one_types() {
 }
 
 #[test]
+fn a_number_of_rows_does_not_drop_small_ones() {
+    let Some(browser) = Browser::start() else { return };
+    let server = fixture::server(fixture::analyser(&many(1_000)));
+    for (address, text) in [
+        ("top", "1000 of 1000 rows, 500500 in all"),
+        ("top?n=5", "5 of 1000 rows, 500500 in all"),
+        ("top?n=-1", "1000 of 1000 rows, 500500 in all"),
+    ] {
+        browser.open(&format!("{}{address}", server.url()));
+        browser.wait("document.getElementById('top').dataset.ready");
+        assert_eq!(browser.texts("#summary"), [text], "{address}");
+    }
+}
+
+#[test]
 fn a_row_of_top_leads_to_the_other_views_of_its_function() {
     let Some(browser) = Browser::start() else { return };
     let server = fixture::server(fixture::shop());
@@ -118,7 +133,8 @@ fn peek_shows_callers_and_callees_and_leads_from_one_to_the_next() {
     browser.back();
     browser.wait("document.querySelector('.peek .self .name').textContent === 'shop::checkout'");
     browser.open(&format!("{}peek?fn=nothing_is_called_so", server.url()));
-    assert!(browser.texts("section.problem")[0].contains("no matches found"));
+    assert!(browser.texts(".empty")[0].contains("no matches found"));
+    assert_eq!(browser.texts(".function button"), ["Show"], "the pattern can be corrected");
 }
 
 #[test]

@@ -48,7 +48,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (mut settings, _) = arguments.settings()?;
     settings.rust |= !arguments.says("rust");
     let (old, new) = (Opened::open_one(old, arguments)?, Opened::open_one(new, arguments)?);
-    let diff = diff(&old.profile, &new.profile, &settings, Stop::never()).map_err(|error| failed(&error))?;
+    let diff =
+        diff(&old.profile, &new.profile, &settings, Stop::never()).map_err(|error| failed(&error, &new))?;
     match is_json {
         true => terminal::print_json(&diff)?,
         false => {
@@ -82,19 +83,20 @@ fn decided(diff: &Diff, percent: f64, shown: Exit) -> Result<Exit, Failure> {
     let name = if first.function.is_empty() { "the total" } else { &first.function };
     let others = match above.len() {
         1 => String::new(),
-        more => format!(" and {} more", more - 1),
+        2 => " (and 1 more row)".to_owned(),
+        more => format!(" (and {} more rows)", more - 1),
     };
     let by = first.percent.map_or_else(|| "is new".to_owned(), |by| format!("grew by {by:.1} %"));
     Err(Failure::new(
         Exit::Grew,
-        format!("more than {percent} % is above the limit"),
-        format!("{name} {by}, which is more than chance explains{others}"),
+        format!("above the limit of {percent} %"),
+        format!("{name} {by}{others}, more than chance explains"),
         "",
     ))
 }
 
-fn failed(error: &ReportError) -> Failure {
-    Failure { what: "cannot compare the profiles".to_owned(), ..output::failure(error) }
+fn failed(error: &ReportError, new: &Opened) -> Failure {
+    Failure { what: "cannot compare the profiles".to_owned(), ..output::failure(error, &new.profile) }
 }
 
 fn wrong(what: &str, why: impl Into<String>, fix: &str) -> Failure {

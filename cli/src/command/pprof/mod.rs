@@ -8,6 +8,7 @@
 //! | `opened` | the merged profile with names |
 //! | `names` | names for functions without |
 //! | `output` | where a report goes |
+//! | `texts` | texts of others in messages |
 //! | `diff`, `http`, `prompt` | other ways to show it |
 
 mod arguments;
@@ -19,9 +20,10 @@ mod output;
 mod prompt;
 mod run;
 mod sources;
+mod texts;
 
-pub(crate) use arguments::accept_spelling_of_pprof;
 pub use arguments::{Arguments, Baseline};
+pub(crate) use arguments::{accept_spelling_of_pprof, with_tip_of_pprof};
 pub use opened::Opened;
 pub(crate) use prompt::{Asked, talk_about};
 pub use run::Pprof;

@@ -1,5 +1,6 @@
 //! Names for the functions of a profile without: from files of this host, then from the programs it was fetched from.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rgops_inspect::budget::{self, Budget};
@@ -9,11 +10,15 @@ use rgops_pprof::{Profile, Stop};
 
 use super::arguments::Arguments;
 use super::sources::{Address, Client};
+use super::texts::cut;
 use crate::exit::Failure;
 use crate::terminal;
 
 /// How long a program may take to name its functions if `-timeout` does not say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(65);
+
+/// The most requests for names. A program has one mapping with functions, and one for each of its libraries.
+const MOST_REQUESTS: usize = 256;
 
 /// Memory of the process if `--max-memory` does not say otherwise. A profile of 100 MB needs a tenth of it.
 pub(super) const MAX_MEMORY: u64 = 4 << 30;
@@ -22,7 +27,7 @@ pub(super) const MAX_MEMORY: u64 = 4 << 30;
 pub(super) struct Names<'a> {
     pub(super) arguments: &'a Arguments,
     /// The executable that was named before the sources.
-    pub(super) binary: Option<&'a std::path::Path>,
+    pub(super) binary: Option<&'a Path>,
     /// The process of this host that was profiled.
     pub(super) process: Option<u32>,
     /// Where the profile was fetched.
@@ -44,6 +49,9 @@ impl Names<'_> {
             settings = settings.with_process(process);
         }
         let budget = memory(self.arguments);
+        if let Some(other) = self.binary.and_then(|binary| other_build(binary, &profile, &budget)) {
+            terminal::note(&other);
+        }
         if mode.is_local {
             terminal::allow_debuginfod()?;
         }
@@ -62,11 +70,30 @@ impl Names<'_> {
     fn ask_programs(&self, profile: &mut Profile, mode: Mode) {
         let deadline = self.arguments.timeout.filter(|seconds| *seconds > 0);
         let deadline = deadline.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.into()));
+        let mut addresses: Vec<Address> = Vec::new();
         for address in self.addresses.iter().filter_map(Address::symbols) {
+            // Several profiles of a program.
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        if addresses.is_empty() {
+            return;
+        }
+        // One deadline for all.
+        let client = match Client::new(self.arguments, deadline) {
+            Ok(client) => client,
+            Err(failure) => return terminal::note(&format!("no names from programs: {}", failure.why)),
+        };
+        let mut left = MOST_REQUESTS;
+        for address in addresses {
             for request in code::remote_requests(profile, mode) {
-                let answer = Client::new(self.arguments, deadline)
-                    .and_then(|client| client.post(&address, request.body.as_bytes()));
-                match answer {
+                if left == 0 {
+                    let said = format!("{MOST_REQUESTS} requests for names are enough; some were not sent");
+                    return terminal::note(&said);
+                }
+                left -= 1;
+                match client.post(&address, request.body.as_bytes()) {
                     Ok(answer) => {
                         code::apply_remote(profile, request.mapping, mode, &answer);
                     }
@@ -83,6 +110,21 @@ impl Names<'_> {
 /// The memory that names, source files and instructions may use.
 fn memory(arguments: &Arguments) -> Budget {
     budget::for_process(arguments.max_memory.unwrap_or(MAX_MEMORY))
+}
+
+/// That the executable is not the one that was profiled.
+fn other_build(binary: &Path, profile: &Profile, budget: &Budget) -> Option<String> {
+    let wanted = profile.text(profile.mappings.first()?.build_id);
+    let found = code::build_id(binary, budget).filter(|_| !wanted.is_empty())?;
+    (!found.eq_ignore_ascii_case(wanted)).then(|| {
+        format!(
+            "{} is another build than the one that was profiled, and is not used: its build-id is {}, that of the \
+             profile {}; fix: pass the file with that build-id",
+            binary.display(),
+            cut(&found),
+            cut(wanted)
+        )
+    })
 }
 
 /// What a module lacks, and the fix.

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use rgops_inspect::output::{Numbered, OutputError, OutputFile};
 use rgops_inspect::text::escape;
-use rgops_pprof::Stop;
 use rgops_pprof::report::{self, Format, ReportError, Request};
+use rgops_pprof::{Profile, Stop};
 
 use super::opened::Opened;
+use super::texts::cut;
 use crate::command::output::{lost, refused};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -36,13 +37,13 @@ pub(super) fn write(
         _ if is_terminal => {
             let mut printable =
                 Printable { to: BufWriter::with_capacity(64 * 1024, io::stdout().lock()), held: Vec::new() };
-            let notices = settled(make(opened, request, &mut printable))?;
+            let notices = settled(make(opened, request, &mut printable), opened)?;
             terminal::written(printable.finish())?;
             notices
         }
         _ => {
             let mut stdout = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
-            let notices = settled(make(opened, request, &mut stdout))?;
+            let notices = settled(make(opened, request, &mut stdout), opened)?;
             terminal::written(stdout.flush())?;
             notices
         }
@@ -52,33 +53,68 @@ pub(super) fn write(
 }
 
 fn make(opened: &Opened, request: &Request, to: &mut dyn Write) -> Result<Vec<String>, ReportError> {
-    report::write(&opened.profile, request, &*opened.environment, Stop::never(), to)
+    let mut notices = Vec::new();
+    let made =
+        report::write_noting(&opened.profile, request, &*opened.environment, Stop::never(), to, &mut notices);
+    if made.is_err() {
+        notices.drain(..).for_each(|notice| terminal::say(&notice));
+    }
+    made.map(|()| notices)
 }
 
 fn write_file(opened: &Opened, request: &Request, mut output: OutputFile) -> Result<Vec<String>, Failure> {
     terminal::say(&format!("Generating report in {}", output.path().display()));
-    let notices = settled(make(opened, request, &mut output))?;
+    let notices = settled(make(opened, request, &mut output), opened)?;
     output.keep().map_err(|error: OutputError| lost(&error))?;
     Ok(notices)
 }
 
 /// The notices of a report. That the reader closed the pipe is not a failure.
-fn settled(made: Result<Vec<String>, ReportError>) -> Result<Vec<String>, Failure> {
+fn settled(made: Result<Vec<String>, ReportError>, opened: &Opened) -> Result<Vec<String>, Failure> {
     match made {
         Ok(notices) => Ok(notices),
         Err(ReportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Vec::new()),
-        Err(error) => Err(failure(&error)),
+        Err(error) => Err(failure(&error, &opened.profile)),
     }
 }
 
-/// Why there is no report.
-pub(super) fn failure(error: &ReportError) -> Failure {
+/// Why there is no report of `profile`.
+pub(super) fn failure(error: &ReportError, profile: &Profile) -> Failure {
     let (exit, fix) = match error {
-        ReportError::Option(_) => (Exit::Usage, "see rgops pprof --help for the values of options"),
-        ReportError::NoMatch(_) => (Exit::Usage, "rgops pprof -top FILE shows the names of functions"),
-        _ => (Exit::Internal, ""),
+        ReportError::Option(why) => (Exit::Usage, fix(why, profile)),
+        ReportError::NoMatch(_) => {
+            (Exit::Usage, "rgops pprof -top FILE shows the names of functions".to_owned())
+        }
+        ReportError::TooLarge(_) => (
+            Exit::Usage,
+            "choose a part of it by -focus, or leave out small nodes by -nodefraction".to_owned(),
+        ),
+        _ => (Exit::Internal, String::new()),
     };
-    Failure::new(exit, "cannot make the report", error.to_string(), fix)
+    Failure::new(exit, "cannot make the report", cut(&error.to_string()), fix)
+}
+
+/// What to write instead of an option that does not fit the profile.
+fn fix(why: &str, profile: &Profile) -> String {
+    let kinds: Vec<&str> = profile.sample_types.iter().map(|of| profile.text(of.kind)).collect();
+    match () {
+        () if why.contains(" regexp") => {
+            "correct the pattern; escape what is meant as it is: \\( for (, \\[ for [, and quote it for the shell"
+                .to_owned()
+        }
+        () if why.starts_with("OLD ") || why.contains(" in OLD ") => {
+            "pass two profiles of one kind, or by -sample_index=TYPE a type that both have".to_owned()
+        }
+        () if why.contains("sample_index") => {
+            format!("pass a type of this profile: {}", cut(&kinds.iter().map(|kind| format!("-sample_index={kind}")).collect::<Vec<_>>().join(", ")))
+        }
+        () if why.contains("zero divisor") => "pass a number other than 0: -divide_by=2".to_owned(),
+        () if why.contains("-mean") => "omit -mean".to_owned(),
+        () if why.contains("no samples") => "pass a profile with samples".to_owned(),
+        () if why.contains("JSON") => "pass -json alone, or with -top or -tree".to_owned(),
+        () if why.contains("too large") => "choose a part of it by -focus".to_owned(),
+        () => "see rgops pprof --help for the values of options".to_owned(),
+    }
 }
 
 /// What a numbered file ends with, for formats that are no text for a terminal.

@@ -8,6 +8,7 @@ use rgops_pprof::report::Format;
 use super::arguments::Arguments;
 use super::names::MAX_MEMORY;
 use super::opened::Opened;
+use super::texts::cut;
 use super::{diff, http, output, prompt};
 use crate::exit::{Exit, Failure};
 use crate::{last_resort, terminal};
@@ -55,14 +56,14 @@ impl Pprof {
         let format = arguments.format()?;
         let (settings, notices) = arguments.settings()?;
         arguments.check()?;
-        last_resort::watch(&budget::for_process(arguments.max_memory.unwrap_or(MAX_MEMORY)));
+        last_resort::watch_input(&budget::for_process(arguments.max_memory.unwrap_or(MAX_MEMORY)));
         // Incomplete files have temporary names. Ctrl-C must remove them.
         terminal::on_interrupt(|| terminal::give_up())?;
         notices.iter().for_each(|notice| terminal::say(notice));
         if arguments.diff {
             return diff::run(arguments);
         }
-        let opened = Opened::open(arguments)?;
+        let opened = Opened::open(arguments).map_err(|failure| for_pages(failure, arguments))?;
         let shown = match format {
             Some((format, argument)) => {
                 let request = arguments.request(format, argument)?;
@@ -78,6 +79,23 @@ impl Pprof {
             }
         }?;
         Ok(if shown == Exit::Success { opened.exit() } else { shown })
+    }
+}
+
+/// `--http HOST:PORT` without a source asks that address for a profile, which may not be what was meant.
+fn for_pages(failure: Failure, arguments: &Arguments) -> Failure {
+    match (arguments.http.as_deref(), &arguments.sources[..]) {
+        (Some(""), [source])
+            if source.to_str().is_some_and(|it| it.contains(':') && !it.contains(['/', '@'])) =>
+        {
+            let source = cut(&source.to_string_lossy());
+            let fix = format!(
+                "{}\nfor pages at {source}, name a source, too: rgops pprof --http {source} FILE",
+                failure.fix
+            );
+            Failure { fix: fix.trim_start().to_owned(), ..failure }
+        }
+        _ => failure,
     }
 }
 

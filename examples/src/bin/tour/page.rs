@@ -58,8 +58,7 @@ impl Page {
         let rest = self.address.strip_prefix("http://").unwrap_or_default();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let mut connection = TcpStream::connect(host).await?;
-        let request =
-            format!("GET /{path}flamegraph HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let request = format!("GET /{path}flamegraph HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         connection.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         connection.read_to_end(&mut answer).await?;

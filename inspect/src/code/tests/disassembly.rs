@@ -59,6 +59,50 @@ fn targets_have_the_names_of_their_functions() {
 }
 
 #[test]
+fn a_program_that_was_named_by_a_relative_path_has_instructions() {
+    let up = "../".repeat(std::env::current_dir().unwrap().components().count() - 1);
+    let typed = format!("{up}{}", program().strip_prefix("/").unwrap().display());
+    let settings = FileSettings::from_environment().with_program(Path::new(&typed));
+    let files = Files::new(settings, &budget::standard());
+    let none = profile(std::iter::empty(), "");
+    for build_id in [String::new(), build_id(program())] {
+        let file = ObjectFile { path: &typed, build_id: &build_id, mapping: none.mapping(MappingId(0)) };
+        let codes = files.code(&file, &|name| name == "main::work", None).unwrap();
+        let [code] = &codes[..] else { panic!("{codes:?}") };
+        assert!(!files.instructions(&file, code.start, code.end, false).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn looking_at_instructions_uses_up_no_memory_for_good() {
+    let none = profile(std::iter::empty(), &build_id(program()));
+    let (path, build_id) = (program().to_string_lossy(), build_id(program()));
+    let file = ObjectFile { path: &path, build_id: &build_id, mapping: none.mapping(MappingId(0)) };
+    let budget = budget::standard();
+    let files = Files::new(FileSettings::from_environment(), &budget);
+    let look = || {
+        let codes = files.code(&file, &|name| name == "main::work", None).unwrap();
+        files.instructions(&file, codes[0].start, codes[0].end, false).unwrap();
+        budget.charged()
+    };
+    let first = look();
+    assert!(first > 0);
+    for _ in 0..3 {
+        assert_eq!(look(), first);
+    }
+    // A limit that was reached is not remembered.
+    let small = budget::Budget::new(first);
+    let files = Files::new(FileSettings::from_environment(), &small);
+    small.charge(first).unwrap();
+    let why = files.code(&file, &|_| true, None).unwrap_err();
+    assert!(why.contains("the memory limit"), "{why}");
+    small.release(first);
+    assert!(!files.code(&file, &|name| name == "main::work", None).unwrap().is_empty());
+    drop(files);
+    assert_eq!(small.charged(), 0);
+}
+
+#[test]
 fn bytes_that_are_no_instruction_are_bad() {
     let mut texts = Vec::new();
     let names = |_: u64| None;

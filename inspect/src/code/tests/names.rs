@@ -58,6 +58,32 @@ fn a_stop_leaves_the_rest_without_names() {
     let profile = profile(addresses.iter().copied(), &build_id(program()));
     let settings = FileSettings::from_environment();
     let stop = Stop::when(&|| true);
-    let (same, _) = symbolize(profile, Mode::default(), &settings, &budget::standard(), stop);
+    let (same, report) = symbolize(profile, Mode::default(), &settings, &budget::standard(), stop);
     assert!(same.functions.is_empty());
+    let said = (&*report[0].symbols.module, &*report[0].symbols.reason, report[0].addresses);
+    assert_eq!(said, ("1 other mapping", "it was stopped", addresses.len()));
+}
+
+#[test]
+fn mappings_that_are_too_many_are_said_and_those_of_the_kernel_are_not() {
+    let mut profile = profile(std::iter::empty(), "");
+    let file = profile.texts.intern("[vdso]");
+    let last = crate::budget::MOST_MODULES as u64 + 1;
+    for at in 0..=last {
+        let start = (at + 1) << 32;
+        profile.mappings.push(Mapping { start, limit: start + 0x1000, file, ..Mapping::default() });
+    }
+    for mapping in [1, last as u32] {
+        let address = (u64::from(mapping) << 32) + 16;
+        profile.locations.push(Location {
+            mapping: Some(MappingId(mapping)),
+            address,
+            ..Location::default()
+        });
+    }
+    let settings = FileSettings::from_environment();
+    let (_, report) = symbolize(profile, Mode::default(), &settings, &budget::standard(), Stop::never());
+    let said: Vec<_> = report.iter().map(|of| (&*of.symbols.module, &*of.symbols.reason)).collect();
+    let why = format!("only the first {} mappings are named", crate::budget::MOST_MODULES);
+    assert_eq!(said, [("[vdso]", ""), ("1 other mapping", &*why)]);
 }

@@ -18,6 +18,14 @@ pub fn remove_unfinished() {
     }
 }
 
+/// Makes the directory and those above it that are missing. It may exist.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_directory(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)
+}
+
 /// A path, and the path of the file until it is complete.
 #[derive(Debug)]
 pub(crate) struct Place {

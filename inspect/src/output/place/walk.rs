@@ -64,7 +64,11 @@ pub(super) fn walk(path: &Path, asking: Asking, follows_last: bool) -> Result<En
             continue;
         }
         if !is_last {
-            match way.enter(&name) {
+            let entered = match way.enter(&name) {
+                Err(Errno::NOENT) if asking.makes => way.make(&name).and_then(|()| way.enter(&name)),
+                entered => entered,
+            };
+            match entered {
                 Ok(()) => continue,
                 // It is a link or a file.
                 Err(Errno::NOTDIR | Errno::LOOP | Errno::MLINK) => {}
@@ -124,6 +128,15 @@ impl Way {
         Ok(())
     }
 
+    /// Makes a directory, only for its owner.
+    fn make(&self, name: &OsStr) -> Result<(), Errno> {
+        match rustix::fs::mkdirat(&self.directory, name, Mode::RWXU) {
+            // By another process, in the meantime; it is checked like any other.
+            Err(Errno::EXIST) => Ok(()),
+            made => made,
+        }
+    }
+
     fn look(&self, name: &OsStr) -> Result<Option<Stat>, Errno> {
         match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => Ok(Some(found)),
@@ -142,7 +155,7 @@ impl Way {
         which: Option<PathBuf>,
     ) -> Result<(), Reason> {
         let is_of_the_kernel = self.is_in_proc().map_err(system)?;
-        if is_of_the_kernel && is_last {
+        if is_of_the_kernel && (is_last || !asking.passes_proc) {
             // Its text is not its real target, and the target is already open.
             return Err(Reason::NotAFile(NotAFile::Descriptor));
         }

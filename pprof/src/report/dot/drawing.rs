@@ -2,11 +2,15 @@
 
 use super::{Nodelet, color, nodelets, short_name};
 use crate::error::ReportError;
+use crate::format::Format;
 use crate::graph::{Calls, Edge, Graph, NodeId, NodeTags, Options, Trim, Trimmed, Work};
 use crate::measurement::percentage;
 use crate::paths::file_name;
 use crate::refine::Refined;
 use crate::report::{legend, unit};
+
+/// The most calls of a picture that we draw.
+const MOST_DRAWN_EDGES: usize = 20_000;
 
 /// A call graph to be drawn. Values are in [`Drawing::unit`].
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +114,9 @@ impl Drawing {
             );
         }
         edges.sort_by(|left, right| graph.compare_edges(left, right));
+        if refined.format == Format::Svg {
+            edges.truncate(MOST_DRAWN_EDGES);
+        }
         let profile = &refined.profile;
         let program = profile.mappings.first().map_or("", |mapping| profile.text(mapping.file));
         Ok(Drawing {

@@ -7,7 +7,7 @@ use rgops_pprof::settings::{Kind, Opt};
 use super::Arguments;
 use super::spelling::{OFF, REPLACED};
 use super::table::{Takes, flags};
-use crate::arguments::size;
+use crate::arguments::memory;
 
 fn seconds(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "it is not a whole number of seconds".to_owned())
@@ -54,7 +54,7 @@ impl Args for Arguments {
                 ("symbols", _) => arg.value_hint(ValueHint::DirPath),
                 ("seconds" | "timeout", _) => arg.value_parser(seconds),
                 ("fail-above", _) => arg.value_parser(percent),
-                ("max-memory", _) => arg.value_parser(size),
+                ("max-memory", _) => arg.value_parser(memory),
                 ("symbolize", _) => arg.value_parser(how_to_symbolize),
                 (name, Takes::Value(_)) if Opt::find(name).is_some_and(|it| it.kind != Kind::Text) => {
                     arg.value_parser(move |text: &str| number_of(name, text))

@@ -1,7 +1,7 @@
 //! The parsed command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use rgops_pprof::Settings;
@@ -10,6 +10,7 @@ use rgops_pprof::settings::{Kind, OPTIONS, Opt};
 
 use super::spelling::{OFF, REPLACED};
 use super::table::{FORMATS, Takes, flags, instead_of};
+use crate::command::pprof::texts::without_secret;
 use crate::exit::{Exit, Failure};
 
 /// The parsed command line.
@@ -249,11 +250,21 @@ impl Arguments {
     /// The first that does not fit.
     pub fn check(&self) -> Result<(), Failure> {
         if self.sources.is_empty() {
-            return Err(wrong(
-                "there is nothing to open",
-                "no profile source was specified",
-                "pass a file, a URL or a process: rgops pprof FILE, rgops pprof cpu PID",
-            ));
+            return Err(match self.swallowed() {
+                Some((name, value)) => wrong(
+                    "there is nothing to open",
+                    format!(
+                        "no profile source was specified: -{name} took {:?} as its value",
+                        without_secret(value)
+                    ),
+                    format!("give -{name} its value first, then the source"),
+                ),
+                None => wrong(
+                    "there is nothing to open",
+                    "no profile source was specified",
+                    "pass a file, a URL or a process: rgops pprof FILE, rgops pprof cpu PID",
+                ),
+            });
         }
         if self.base.both {
             return Err(wrong(
@@ -294,6 +305,25 @@ impl Arguments {
             return Err(wrong("cannot use the client certificate", why, format!("pass {missing} FILE")));
         }
         Ok(())
+    }
+
+    /// The option whose value looks like a source, and the value.
+    fn swallowed(&self) -> Option<(&'static str, &str)> {
+        let formats = self.formats.iter().filter_map(|(name, _, value)| Some((*name, value.as_deref()?)));
+        let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
+        let output = self.output.as_deref().and_then(Path::to_str).map(|path| ("output", path));
+        let others = [
+            ("http", self.http.as_deref()),
+            ("add_comment", self.comment.as_deref()),
+            ("buildid", self.build_id.as_deref()),
+            ("tools", self.tools.as_deref()),
+        ];
+        let others = others.into_iter().filter_map(|(name, value)| Some((name, value?))).chain(output);
+        let all: Vec<_> =
+            formats.chain(settings).chain(others).filter(|(_, value)| !value.is_empty()).collect();
+        let is_source = |value: &str| value == "-" || value.contains("://") || Path::new(value).exists();
+        let of_format = || all.iter().find(|(name, _)| self.formats.iter().any(|format| format.0 == *name));
+        all.iter().find(|(_, value)| is_source(value)).or_else(of_format).copied()
     }
 
     /// A request for `format` with these options.

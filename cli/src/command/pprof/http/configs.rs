@@ -1,27 +1,28 @@
 //! Saved configs, in the user's directory of configurations, in the form of pprof's `settings.json`.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rgops_inspect::output::open_private;
 use rgops_pprof::Settings;
 use rgops_pprof::settings::{Kind, Opt};
 use rgops_web::{Config, ConfigStore};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-/// The file, and that which replaces it when it is complete.
+/// The file, and the one that is locked while it is changed: the file itself is replaced.
 const FILE: &str = "pprof.json";
-const NEW_FILE: &str = "pprof.json.new";
+const LOCK: &str = "pprof.json.lock";
+/// How long another analyser may keep the lock.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
 /// The most bytes of the file.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Configs in a file.
 pub(super) struct Configs {
     directory: PathBuf,
-    /// One change at a time.
-    changes: Mutex<()>,
 }
 
 impl Configs {
@@ -32,12 +33,13 @@ impl Configs {
             true => variable("APPDATA")?,
             false => variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")))?,
         };
-        Some(Configs { directory: configurations.join("rgops"), changes: Mutex::default() })
+        Some(Configs { directory: configurations.join("rgops") })
     }
 
-    fn read(&self) -> io::Result<Vec<Config>> {
+    /// The file: an object, in which `configs` is a list.
+    fn read(&self) -> io::Result<Map<String, Value>> {
         match fs::symlink_metadata(self.directory.join(FILE)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Map::new()),
             _ => {}
         }
         let mut text = String::new();
@@ -45,29 +47,69 @@ impl Configs {
         if size as u64 > MAX_BYTES {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 1 MB"));
         }
-        let file: Value = serde_json::from_str(&text).map_err(io::Error::other)?;
-        let configs = file["configs"].as_array().into_iter().flatten();
-        Ok(configs.filter_map(|config| of_json(config.as_object()?)).collect())
+        let broken = |why: &str| {
+            let why = format!("{why}; move it away, and configs can be saved again");
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        };
+        let file: Map<String, Value> = serde_json::from_str(&text)
+            .map_err(|error| broken(&format!("it is not what was saved: {error}")))?;
+        match file.get("configs") {
+            None | Some(Value::Array(_)) => Ok(file),
+            Some(_) => Err(broken("its member configs is not a list")),
+        }
     }
 
-    fn write(&self, configs: &[Config]) -> io::Result<()> {
-        let configs: Vec<Value> = configs.iter().map(to_json).collect();
-        let mut text =
-            serde_json::to_string_pretty(&json!({ "configs": configs })).map_err(io::Error::other)?;
+    /// Replaces the file when the new one is complete. The lock is held, and the new one has a name of this process.
+    fn write(&self, file: &Map<String, Value>) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(file).map_err(io::Error::other)?;
         text.push('\n');
-        let mut file = open_private(&self.directory, NEW_FILE)?;
-        file.set_len(0)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        // Nobody else can write in the directory: it was checked when the file was opened.
-        fs::rename(self.directory.join(NEW_FILE), self.directory.join(FILE))
+        if text.len() as u64 > MAX_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it would be larger than 1 MB"));
+        }
+        let name = format!("{FILE}.{}.new", std::process::id());
+        let mut new = open_private(&self.directory, &name)?;
+        let new = new
+            .set_len(0)
+            .and_then(|()| new.write_all(text.as_bytes()))
+            .and_then(|()| new.sync_all())
+            // Nobody else can write in the directory: it was checked when the file was opened.
+            .and_then(|()| fs::rename(self.directory.join(&name), self.directory.join(FILE)));
+        if new.is_err() {
+            let _ = fs::remove_file(self.directory.join(&name));
+        }
+        new
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Config>) -> Result<(), String>) -> Result<(), String> {
-        let _one = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut configs = self.load()?;
+    /// Changes the list of configs. Nobody else changes it meanwhile: threads and processes wait for the lock, which
+    /// ends with the file that has it.
+    fn change(&self, change: impl FnOnce(&mut Vec<Value>) -> Result<(), String>) -> Result<(), String> {
+        let _lock = self.lock().map_err(|error| self.told("changed", &error))?;
+        let mut file = self.read().map_err(|error| self.told("read", &error))?;
+        let mut configs = match file.remove("configs") {
+            Some(Value::Array(configs)) => configs,
+            _ => Vec::new(),
+        };
         change(&mut configs)?;
-        self.write(&configs).map_err(|error| self.told("written", &error))
+        file.insert("configs".to_owned(), Value::Array(configs));
+        self.write(&file).map_err(|error| self.told("written", &error))
+    }
+
+    fn lock(&self) -> io::Result<File> {
+        let lock = open_private(&self.directory, LOCK)?;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "another rgops is changing it; try again",
+                    ));
+                }
+            }
+        }
     }
 
     fn told(&self, what: &str, error: &io::Error) -> String {
@@ -75,16 +117,32 @@ impl Configs {
     }
 }
 
+/// The name of a config in the file.
+fn name_of(config: &Value) -> Option<&str> {
+    config.get("name").and_then(Value::as_str)
+}
+
 impl ConfigStore for Configs {
     fn load(&self) -> Result<Vec<Config>, String> {
-        self.read().map_err(|error| self.told("read", &error))
+        let file = self.read().map_err(|error| self.told("read", &error))?;
+        let configs = file.get("configs").and_then(Value::as_array).into_iter().flatten();
+        Ok(configs.filter_map(|config| of_json(config.as_object()?)).collect())
     }
 
     fn save(&self, config: Config) -> Result<(), String> {
         self.change(|configs| {
-            match configs.iter_mut().find(|of| of.name == config.name) {
-                Some(of) => *of = config,
-                None => configs.push(config),
+            let mut members = to_json(&config);
+            match configs.iter_mut().find(|of| name_of(of) == Some(&*config.name)) {
+                Some(of) => {
+                    // Options of newer versions survive; those that are known have their first values if not written.
+                    for (name, value) in of.as_object().into_iter().flatten() {
+                        if name != "name" && Opt::find(name).is_none() {
+                            members.insert(name.clone(), value.clone());
+                        }
+                    }
+                    *of = Value::Object(members);
+                }
+                None => configs.push(Value::Object(members)),
             }
             Ok(())
         })
@@ -93,14 +151,14 @@ impl ConfigStore for Configs {
     fn delete(&self, name: &str) -> Result<(), String> {
         self.change(|configs| {
             let before = configs.len();
-            configs.retain(|config| config.name != name);
+            configs.retain(|config| name_of(config) != Some(name));
             if configs.len() == before { Err(format!("there is no config {name:?}")) } else { Ok(()) }
         })
     }
 }
 
 /// A config as pprof writes it: the options are members beside the name, of their own types.
-fn to_json(config: &Config) -> Value {
+fn to_json(config: &Config) -> Map<String, Value> {
     let mut members = Map::new();
     members.insert("name".to_owned(), Value::from(&*config.name));
     for (name, value) in &config.options {
@@ -112,7 +170,7 @@ fn to_json(config: &Config) -> Value {
         };
         members.insert(name.clone(), typed.unwrap_or_else(|| Value::from(&**value)));
     }
-    Value::Object(members)
+    members
 }
 
 /// A config that was read. What is not an option, or has a value that the option does not take, is left out.
@@ -142,7 +200,7 @@ mod tests {
     #[test]
     fn configs_are_kept_in_a_file_of_the_user() {
         let root = std::env::temp_dir().join(format!("rgops-configs-{}", std::process::id()));
-        let configs = Configs { directory: root.join("config/rgops"), changes: Mutex::default() };
+        let configs = Configs { directory: root.join("config/rgops") };
         fs::create_dir_all(root.join("config")).unwrap();
         assert_eq!(configs.load(), Ok(Vec::new()));
         assert!(!configs.directory.exists(), "reading makes no file");
@@ -161,7 +219,50 @@ mod tests {
         assert!(configs.delete("b").unwrap_err().contains("no config"));
         assert_eq!(configs.load().unwrap(), [all[0].clone()]);
         fs::write(configs.directory.join(FILE), "{").unwrap();
-        assert!(configs.save(all[1].clone()).unwrap_err().contains("cannot be read"));
+        let why = configs.save(all[1].clone()).unwrap_err();
+        assert!(why.contains("cannot be read") && why.contains("move it away"), "{why}");
+        assert_eq!(fs::read_to_string(configs.directory.join(FILE)).unwrap(), "{", "what is broken is left");
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn analysers_do_not_lose_configs_of_each_other() {
+        let root = std::env::temp_dir().join(format!("rgops-configs-two-{}", std::process::id()));
+        fs::create_dir_all(&root).unwrap();
+        // Each has files of its own, as processes have.
+        std::thread::scope(|scope| {
+            for at in 0..4 {
+                let configs = Configs { directory: root.join("rgops") };
+                scope.spawn(move || {
+                    for of in 0..8 {
+                        configs.save(config(&format!("{at}-{of}"), &[("focus", "main")])).unwrap();
+                    }
+                });
+            }
+        });
+        let configs = Configs { directory: root.join("rgops") };
+        assert_eq!(configs.load().unwrap().len(), 32);
+        let left: Vec<_> =
+            fs::read_dir(root.join("rgops")).unwrap().map(|of| of.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn what_newer_versions_saved_survives() {
+        let root = std::env::temp_dir().join(format!("rgops-configs-new-{}", std::process::id()));
+        fs::create_dir_all(&root).unwrap();
+        let configs = Configs { directory: root.join("rgops") };
+        configs.save(config("a", &[])).unwrap();
+        let newer = r#"{"version":9,"configs":[{"name":"a","colour":{"of":["sky"]},"focus":"x"},{"name":"b","colour":1},7]}"#;
+        fs::write(configs.directory.join(FILE), newer).unwrap();
+        configs.save(config("a", &[("hide", "y")])).unwrap();
+        let text = fs::read_to_string(configs.directory.join(FILE)).unwrap();
+        let saved = r#"{"configs":[{"colour":{"of":["sky"]},"hide":"y","name":"a"},{"colour":1,"name":"b"},7],"version":9}"#;
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).unwrap(),
+            serde_json::from_str::<Value>(saved).unwrap()
+        );
         fs::remove_dir_all(&root).unwrap();
     }
 

@@ -16,7 +16,11 @@ use crate::terminal;
 /// Where pages are if no address is asked for: only this machine reaches it, at a free port.
 const LOOPBACK: &str = "127.0.0.1:0";
 
-/// Servers of the prompt, which answer until it ends, with the options that they began with.
+/// The most servers of the prompt: one for each set of options that no address can say.
+const SERVERS_KEPT: usize = 4;
+
+/// Servers of the prompt, with the options that they began with; that which was used last is the last. They answer until
+/// the prompt ends, or others took their place.
 static SERVERS: Mutex<Vec<(Server, Settings)>> = Mutex::new(Vec::new());
 
 /// Serves the pages of `opened` until Ctrl-C.
@@ -62,14 +66,16 @@ pub(in crate::command::pprof) fn show(
 ) -> Result<String, Failure> {
     let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
     let known = servers.iter().position(|(_, first)| is_in_addresses(first, settings));
-    let at = match known {
-        Some(at) => at,
-        None => {
-            servers.push((start(opened, settings.clone(), LOOPBACK)?, settings.clone()));
-            servers.len() - 1
-        }
+    let used = match known {
+        Some(at) => servers.remove(at),
+        None => (start(opened, settings.clone(), LOOPBACK)?, settings.clone()),
     };
-    let Some((server, _)) = servers.get(at) else { return Ok(String::new()) };
+    if servers.len() >= SERVERS_KEPT {
+        // It ends when it is dropped.
+        servers.remove(0);
+    }
+    servers.push(used);
+    let Some((server, _)) = servers.last() else { return Ok(String::new()) };
     let view = server.view(route, settings, argument);
     browser::open(&server.ticket_url_to(&view));
     Ok(format!("{}{view}", server.url()))

@@ -12,7 +12,7 @@ use rgops_pprof::settings::{Kind, OPTIONS, Opt};
 
 use super::commands;
 
-/// The most candidates to offer: more are no help.
+/// The most candidates to offer: more do not help.
 const MAX_CANDIDATES: usize = 200;
 
 /// What can be completed with a profile.
@@ -83,7 +83,8 @@ impl Completion {
 
     /// Where the word before the end of `line` begins, and what it may become.
     fn candidates(&self, line: &str) -> (usize, Vec<Pair>) {
-        let word_start = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let blank = line.char_indices().rfind(|(_, character)| character.is_whitespace());
+        let word_start = blank.map_or(0, |(at, blank)| at + blank.len_utf8());
         let first = line.split_whitespace().next().unwrap_or_default();
         let word = line.get(word_start..).unwrap_or_default();
         if let Some((name, value)) = line.split_once('=')
@@ -240,6 +241,10 @@ mod tests {
         assert_eq!(completed("tagroot=b"), ["tagroot=bytes"]);
         assert_eq!(completed("nodec"), ["nodecount="]);
         assert_eq!(completed("frob x"), Vec::<String>::new());
+        // Blanks of several bytes.
+        assert_eq!(completed("peek\u{a0}shop::ch"), ["peek\u{a0}shop::checkout"]);
+        assert_eq!(completed("tags\u{3000}by"), ["tags\u{3000}bytes"]);
+        assert_eq!(completed("focus\u{2003}=\u{a0}shop::che"), ["focus\u{2003}=\u{a0}shop::checkout"]);
         assert_eq!(completed("top >sh"), Vec::<String>::new());
     }
 

@@ -1,10 +1,12 @@
 //! A command is carried out: a report on the screen or in a file, or a page.
 
-use std::io::Write as _;
-use std::path::Path;
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
-use rgops_inspect::output::{Numbered, OutputError, OutputFile};
+use rgops_inspect::output::{Numbered, OutputError, OutputFile, Reason};
 use rgops_pprof::Stop;
 use rgops_pprof::report::{self, Format, ReportError, Request};
 
@@ -34,8 +36,58 @@ impl From<String> for Failed {
     }
 }
 
+/// The files that this session wrote: these alone are replaced without `--force`, so that a command can be repeated.
+#[derive(Debug)]
+pub(super) struct Written {
+    force: bool,
+    /// With the time of the last change and the length, by which the file of somebody else is told.
+    files: HashMap<PathBuf, Stamp>,
+}
+
+type Stamp = (SystemTime, u64);
+
+impl Written {
+    /// None yet. `force` is that of the command line.
+    pub(super) fn new(force: bool) -> Written {
+        Written { force, files: HashMap::new() }
+    }
+
+    /// Opens the file for a report.
+    fn create(&self, path: &Path) -> Result<OutputFile, Failed> {
+        let file = match OutputFile::create(path, self.force) {
+            Err(error) if matches!(error.reason, Reason::Exists) && self.is_own(&error.path) => {
+                OutputFile::create(path, true)
+            }
+            created => created,
+        };
+        file.map_err(|error| match error.reason {
+            Reason::Exists => Failed::Said(format!(
+                "cannot write {}: the file already exists; fix: name another, or start rgops pprof with --force",
+                error.path.display()
+            )),
+            _ => unwritten(&error),
+        })
+    }
+
+    fn is_own(&self, path: &Path) -> bool {
+        let written = self.files.get(path);
+        written.is_some_and(|written| stamp(path).as_ref() == Some(written))
+    }
+
+    fn note(&mut self, path: &Path) {
+        if let Some(stamp) = stamp(path) {
+            self.files.insert(path.to_owned(), stamp);
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = path.symlink_metadata().ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
 /// Carries out `call`.
-pub(super) fn make(call: &Call, opened: &Opened) -> Result<(), Failed> {
+pub(super) fn make(call: &Call, opened: &Opened, written: &mut Written) -> Result<(), Failed> {
     STOPPED.store(false, Ordering::SeqCst);
     match (call.command.makes, &call.file) {
         (Makes::Elsewhere(instead), _) => {
@@ -49,11 +101,12 @@ pub(super) fn make(call: &Call, opened: &Opened) -> Result<(), Failed> {
         (Makes::Text(format), None) => on_screen(call, format, opened),
         (Makes::File(format, suffix), None) => {
             let file = OutputFile::create_free(Path::new(""), Numbered::plain("profile", suffix));
-            in_file(file.map_err(|error| unwritten(&error))?, call, format, opened)
+            in_file(file.map_err(|error| unwritten(&error))?, call, format, opened).map(drop)
         }
         (Makes::Text(format) | Makes::File(format, _) | Makes::Page(_, format), Some(path)) => {
-            let file = OutputFile::create(Path::new(path), true);
-            in_file(file.map_err(|error| unwritten(&error))?, call, format, opened)
+            let file = written.create(Path::new(path))?;
+            written.note(&in_file(file, call, format, opened)?);
+            Ok(())
         }
     }
 }
@@ -69,26 +122,29 @@ fn is_stopped() -> bool {
 fn on_screen(call: &Call, format: Format, opened: &Opened) -> Result<(), Failed> {
     let stop = Stop::when(&is_stopped);
     let mut screen = Screen::stdout(stop);
-    let written =
-        report::write(&opened.profile, &request(call, format), &*opened.environment, stop, &mut screen);
+    let written = report(opened, &request(call, format), stop, &mut screen);
     let ended = screen.end();
-    match written {
-        Ok(notices) => notices.iter().for_each(|notice| terminal::say(notice)),
-        Err(error) => return Err(failed(error)),
-    }
+    written?;
     ended.map_err(|error| failed(ReportError::Write(error)))
 }
 
-fn in_file(mut file: OutputFile, call: &Call, format: Format, opened: &Opened) -> Result<(), Failed> {
+fn in_file(mut file: OutputFile, call: &Call, format: Format, opened: &Opened) -> Result<PathBuf, Failed> {
     let stop = Stop::when(&is_stopped);
-    let notices =
-        report::write(&opened.profile, &request(call, format), &*opened.environment, stop, &mut file);
-    notices.map_err(failed)?.iter().for_each(|notice| terminal::say(notice));
+    report(opened, &request(call, format), stop, &mut file)?;
     // Its errors are those of `keep`.
     let _ = file.flush();
     let path = file.keep().map_err(|error| unwritten(&error))?;
     terminal::say(&format!("Generating report in {}", path.display()));
-    Ok(())
+    Ok(path)
+}
+
+/// Writes a report, and says what is told beside it, also where the report fails then.
+fn report(opened: &Opened, request: &Request, stop: Stop<'_>, to: &mut dyn Write) -> Result<(), Failed> {
+    let mut notices = Vec::new();
+    let environment = &*opened.environment;
+    let made = report::write_noting(&opened.profile, request, environment, stop, to, &mut notices);
+    notices.iter().for_each(|notice| terminal::say(notice));
+    made.map_err(failed)
 }
 
 fn failed(error: ReportError) -> Failed {

@@ -65,7 +65,8 @@ pub(crate) fn talk_about(
     })?;
     settings.rust = true;
     last_resort::without_deadline();
-    session::converse(&Opened::from_profile(profile, name.to_owned(), saved), settings)?;
+    let opened = Opened::from_profile(profile, name.to_owned(), saved);
+    session::converse(&opened, settings, session::Begin::AfterReport, make::Written::new(false))?;
     Ok(exit)
 }
 
@@ -76,5 +77,5 @@ pub(crate) fn talk_about(
 /// If standard input cannot be read.
 pub(super) fn run(opened: &Opened, mut settings: Settings, arguments: &Arguments) -> Result<Exit, Failure> {
     settings.rust |= !arguments.says("rust");
-    session::converse(opened, settings)
+    session::converse(opened, settings, session::Begin::New, make::Written::new(arguments.force))
 }

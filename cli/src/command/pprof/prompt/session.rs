@@ -11,17 +11,31 @@ use super::complete::Completion;
 use super::help;
 use super::line::{self, Step};
 use super::lines::{Lines, MAX_LINE_BYTES, Read};
-use super::make::{self, Failed, STOPPED};
+use super::make::{self, Failed, STOPPED, Written};
 use super::state::State;
 use crate::command::pprof::opened::Opened;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
+/// What was shown before the prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// Nothing.
+    New,
+    /// A report with the lines that say what the profile is.
+    AfterReport,
+}
+
 /// Reads commands and carries them out until the end of standard input, `quit` or Ctrl-D.
 ///
 /// # Errors
 /// If standard input cannot be read.
-pub(super) fn converse(opened: &Opened, mut settings: Settings) -> Result<Exit, Failure> {
+pub(super) fn converse(
+    opened: &Opened,
+    mut settings: Settings,
+    begin: Begin,
+    mut written: Written,
+) -> Result<Exit, Failure> {
     settings.compact_labels = true;
     let mut state = State::new(&opened.profile, settings);
     let refined = Refined::of(&opened.profile, &state.settings, Format::Top, Stop::never()).ok();
@@ -30,7 +44,7 @@ pub(super) fn converse(opened: &Opened, mut settings: Settings) -> Result<Exit, 
     if lines.are_typed() {
         terminal::on_each_interrupt(|| STOPPED.store(true, Ordering::SeqCst))?;
     }
-    greet(refined.as_ref(), &state);
+    greet(refined.as_ref(), &state, begin);
     drop(refined);
     loop {
         lines.prefer_rust(state.settings.rust);
@@ -60,7 +74,7 @@ pub(super) fn converse(opened: &Opened, mut settings: Settings) -> Result<Exit, 
                     Some(text) => print(&text),
                     None => terminal::say(&format!("Unknown command: {name}")),
                 },
-                Ok(Step::Make(call)) => match make::make(&call, opened) {
+                Ok(Step::Make(call)) => match make::make(&call, opened, &mut written) {
                     Ok(()) => {}
                     Err(Failed::Said(error)) => terminal::say(&error),
                     Err(Failed::Unread) => return Ok(Exit::Success),
@@ -71,9 +85,11 @@ pub(super) fn converse(opened: &Opened, mut settings: Settings) -> Result<Exit, 
 }
 
 /// pprof's first lines: what the profile is.
-fn greet(refined: Option<&Refined>, state: &State) {
+fn greet(refined: Option<&Refined>, state: &State, begin: Begin) {
     if let Some(refined) = refined {
-        refined.header(&state.settings.unit).iter().for_each(|line| terminal::say(line));
+        if begin == Begin::New {
+            refined.header(&state.settings.unit).iter().for_each(|line| terminal::say(line));
+        }
         if refined.total == 0 && state.sample_types.len() > 1 {
             terminal::say("No samples were found with the default sample value type.");
             terminal::say("Try \"sample_index\" command to analyze different sample values.");

@@ -2,6 +2,9 @@
 //! the password apart, so that they are never shown.
 
 use std::fmt;
+use std::net::IpAddr;
+
+use crate::command::pprof::texts::without_secret;
 
 /// Where net/http/pprof and `rgops serve` have the CPU profile: what an address without a path means.
 const DEFAULT_PATH: &str = "/debug/pprof/profile";
@@ -35,7 +38,7 @@ impl Address {
     }
 
     fn parse_exactly(text: &str) -> Option<Address> {
-        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (scheme, rest) = text.split_once("://").filter(|_| is_absolute(text)).unwrap_or(("http", text));
         let (scheme, is_insecure) = match scheme.to_ascii_lowercase().as_str() {
             "http" => ("http", false),
             "https" => ("https", false),
@@ -52,6 +55,11 @@ impl Address {
         if authority.is_empty() || authority.starts_with(':') || !authority.chars().all(is_host) {
             return None;
         }
+        // What is behind the `:` and no port may be a password with a `/` in it.
+        let port = authority.rsplit(']').next().and_then(|rest| rest.split_once(':')).map(|(_, port)| port);
+        if port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit())) {
+            return None;
+        }
         let path = encoded(path);
         Some(Address { scheme, is_insecure, user, authority: authority.to_owned(), path })
     }
@@ -60,7 +68,7 @@ impl Address {
     pub(super) fn follow(&self, location: &str) -> Option<Address> {
         let (path, _) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let text = match location {
-            _ if location.contains("://") => location.to_owned(),
+            _ if is_absolute(location) => location.to_owned(),
             _ if location.starts_with("//") => format!("{}:{location}", self.scheme),
             _ if location.starts_with('/') => format!("{}://{}{location}", self.scheme, self.authority),
             _ if location.starts_with('?') => format!("{}://{}{path}{location}", self.scheme, self.authority),
@@ -97,7 +105,8 @@ impl Address {
     /// Whether it is this computer, which is never asked through a proxy.
     pub(super) fn is_loopback(&self) -> bool {
         let (host, _) = self.host_and_port();
-        host == "localhost" || host == "[::1]" || host.starts_with("127.")
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
+        host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// The seconds in its query.
@@ -115,7 +124,7 @@ impl Address {
 
     /// Where the same server names functions.
     pub(crate) fn symbols(&self) -> Option<Address> {
-        let url = rgops_inspect::code::symbol_url(&self.to_string())?;
+        let url = rgops_inspect::code::symbol_url(&self.url())?;
         Some(Address {
             user: self.user.clone(),
             is_insecure: self.is_insecure,
@@ -123,15 +132,25 @@ impl Address {
         })
     }
 
+    /// The address as it is asked, without the user and the password.
+    pub(super) fn url(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.authority, self.path)
+    }
+
     fn query(&self) -> &str {
         self.path.split_once('?').map_or("", |(_, query)| query)
     }
 }
 
-/// Without the user and the password.
+/// Whether a redirect names a scheme: `://` in its query does not count.
+fn is_absolute(location: &str) -> bool {
+    location.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '?', '#']))
+}
+
+/// For people: without the user and the password, and without what is a password if the address has a mistake.
 impl fmt::Display for Address {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "{}://{}{}", self.scheme, self.authority, self.path)
+        to.write_str(&without_secret(&self.url()))
     }
 }
 
@@ -182,9 +201,12 @@ mod tests {
         assert_eq!(shown("localhost:6060"), "http://localhost:6060/debug/pprof/profile");
         assert_eq!(shown("https://a/"), "https://a/debug/pprof/profile");
         assert_eq!(shown("a:1/debug/pprof/heap?gc=1#x"), "http://a:1/debug/pprof/heap?gc=1");
+        assert_eq!(shown("a:1?x=http://b"), "http://a:1/debug/pprof/profile?x=http://b");
         assert_eq!(shown("http://[::1]:80?seconds=1"), "http://[::1]:80/debug/pprof/profile?seconds=1");
         assert_eq!(shown("http://a/b c\r\nd"), "http://a/b%20c%0D%0Ad");
-        for wrong in ["ftp://a/b", "http://", "http://:80", "http://a b/", "http://%zz@a/"] {
+        for wrong in
+            ["ftp://a/b", "http://", "http://:80", "http://a b/", "http://%zz@a/", "http://bob:hunt/er2@a/"]
+        {
             assert_eq!(shown(wrong), "", "{wrong}");
         }
     }
@@ -201,7 +223,6 @@ mod tests {
             ("https://host/", false),
             ("http://host:8443/", false),
             ("//other:8443/", false),
-            ("https://host:8443.evil/", false),
             ("https://you:key@other/", false),
         ] {
             let next = address.follow(location).unwrap();
@@ -209,6 +230,17 @@ mod tests {
             assert_eq!(next.is_same_host(&address), is_same, "{location}");
         }
         assert!(address.follow("file:///etc/passwd").is_none());
+        assert!(address.follow("https://host:8443.evil/").is_none());
+        let next = address.follow("/ok?next=http://a/b").unwrap();
+        assert_eq!(next.url(), "https://host:8443/ok?next=http://a/b");
+        assert_eq!(shown("http://a:1/hunt/er2@b/x"), "http://…@b/x");
+    }
+
+    #[test]
+    fn loopback_is_an_address_of_this_computer_and_no_name_like_one() {
+        let is_loopback = |host: &str| Address::parse(&format!("http://{host}:1/x")).unwrap().is_loopback();
+        assert!(["localhost", "127.0.0.1", "127.9.9.9", "[::1]"].into_iter().all(is_loopback));
+        assert!(!["127.evil.example", "10.0.0.1", "[::2]", "localhost.example"].into_iter().any(is_loopback));
     }
 
     #[test]

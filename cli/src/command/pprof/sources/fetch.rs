@@ -1,6 +1,6 @@
 //! A profile over HTTP: with a deadline, a limit of size, few redirects, and secrets for the named host alone.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +12,7 @@ use super::address::Address;
 use super::file::{MAX_FILE_BYTES, profile};
 use super::tls;
 use crate::command::pprof::arguments::Arguments;
+use crate::command::pprof::texts::{cut, without_secret};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
@@ -33,12 +34,18 @@ pub(super) struct Fetched {
 /// Fetches the profile at `text`.
 pub(super) fn fetch(text: &str, arguments: &Arguments) -> Result<Fetched, Failure> {
     let Some(mut address) = Address::parse(text) else {
-        // Not shown: what cannot be parsed may contain a password.
+        // What cannot be parsed may contain a password.
+        let fix = match text.contains('@') {
+            true => {
+                "write it as http://USER:PASSWORD@HOST:PORT/PATH; in a password / is %2F, @ is %40, : is %3A"
+            }
+            false => "write it as http://HOST:PORT/debug/pprof/profile",
+        };
         return Err(Failure::new(
             Exit::Usage,
-            "cannot fetch the profile",
-            "the address is not http://, https:// or https+insecure://, or has no host",
-            "write it as http://HOST:PORT/debug/pprof/profile",
+            format!("cannot fetch {}", without_secret(text)),
+            "the address is not http://, https:// or https+insecure://, or has no host or no valid port",
+            fix,
         ));
     };
     let seconds = arguments.seconds.filter(|seconds| *seconds > 0);
@@ -73,25 +80,33 @@ fn go_duration(seconds: u32) -> String {
     }
 }
 
-/// Asks one server, and those it redirects to.
+/// The most bytes of an answer with names.
+const MAX_NAMES_BYTES: u64 = 32 << 20;
+
+/// Asks servers, and those they redirect to, with one deadline for all.
 pub(crate) struct Client<'a> {
     arguments: &'a Arguments,
-    deadline: Duration,
+    takes: Duration,
+    deadline: Instant,
     /// For the named host.
     token: Option<String>,
 }
 
 impl<'a> Client<'a> {
     /// A client with the certificates and the token of `arguments`.
-    pub(crate) fn new(arguments: &'a Arguments, deadline: Duration) -> Result<Client<'a>, Failure> {
-        Ok(Client { arguments, deadline, token: super::token::for_http(arguments.token_file.as_deref())? })
+    /// All that it does ends after `takes`.
+    pub(crate) fn new(arguments: &'a Arguments, takes: Duration) -> Result<Client<'a>, Failure> {
+        let token = super::token::for_http(arguments.token_file.as_deref())?;
+        let now = Instant::now();
+        let deadline = now.checked_add(takes).unwrap_or(now);
+        Ok(Client { arguments, takes, deadline, token })
     }
 
     /// The answer to GET.
     fn get(&self, first: &Address) -> Result<Vec<u8>, Failure> {
         let mut address = first.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let mut request = self.agent(&address)?.get(address.to_string());
+            let mut request = self.agent(&address)?.get(address.url());
             if let Some(secret) = self.authorization(&address, first) {
                 request = request.header("authorization", secret);
             }
@@ -101,7 +116,10 @@ impl<'a> Client<'a> {
             match location.filter(|_| is_redirect(status)) {
                 Some(location) => {
                     let Some(next) = address.follow(location) else {
-                        let why = format!("it redirects to {location}, which is not http:// or https://");
+                        let why = format!(
+                            "it redirects to {}, which is not http:// or https://",
+                            without_secret(location)
+                        );
                         return Err(refused(&address, why, "ask the server that has the profile"));
                     };
                     address = next;
@@ -122,7 +140,7 @@ impl<'a> Client<'a> {
 
     /// The answer to POST: the names that a server has for addresses. It is not redirected.
     pub(crate) fn post(&self, address: &Address, body: &[u8]) -> Result<Vec<u8>, Failure> {
-        let mut request = self.agent(address)?.post(address.to_string());
+        let mut request = self.agent(address)?.post(address.url());
         if let Some(secret) = self.authorization(address, address) {
             request = request.header("authorization", secret);
         }
@@ -132,7 +150,7 @@ impl<'a> Client<'a> {
             let headers = response.headers().clone();
             return Err(status_failure(address, status, &headers, response.body_mut()));
         }
-        let body = response.body_mut().with_config().limit(MAX_FILE_BYTES);
+        let body = response.body_mut().with_config().limit(MAX_NAMES_BYTES);
         body.read_to_vec().map_err(|error| self.failure(address, &error))
     }
 
@@ -146,12 +164,16 @@ impl<'a> Client<'a> {
     }
 
     fn agent(&self, address: &Address) -> Result<Agent, Failure> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(self.too_late(address));
+        }
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("rgops/", env!("CARGO_PKG_VERSION")))
-            .timeout_global(Some(self.deadline));
+            .timeout_global(Some(left));
         if address.is_loopback() {
             config = config.proxy(None);
         }
@@ -163,17 +185,8 @@ impl<'a> Client<'a> {
 
     fn failure(&self, address: &Address, error: &ureq::Error) -> Failure {
         let what = format!("cannot fetch {address}");
-        let seconds = self.deadline.as_secs();
         match error {
-            ureq::Error::Timeout(_) => {
-                let fix = format!("pass a longer -timeout: -timeout {}", seconds * 2);
-                Failure::new(
-                    Exit::TimedOut,
-                    what,
-                    format!("there was no complete answer within {seconds} s"),
-                    fix,
-                )
-            }
+            ureq::Error::Timeout(_) => self.too_late(address),
             ureq::Error::BodyExceedsLimit(limit) => {
                 let why = format!("the answer is larger than {} MB", limit >> 20);
                 Failure::new(Exit::Refused, what, why, "pass the address of a profile")
@@ -184,14 +197,24 @@ impl<'a> Client<'a> {
                 "there is no host with this name",
                 "check the name of the host",
             ),
+            ureq::Error::Io(broken) if tls::is_refused(broken) => {
+                Failure::new(Exit::Refused, what, cut(&broken.to_string()), tls::fix(error))
+            }
             ureq::Error::Io(error) => Failure::new(
                 Exit::NotFound,
                 what,
                 error.to_string(),
                 "check host and port, and that the program listens there",
             ),
-            error => Failure::new(Exit::Refused, what, error.to_string(), tls::fix(error)),
+            error => Failure::new(Exit::Refused, what, cut(&error.to_string()), tls::fix(error)),
         }
+    }
+
+    fn too_late(&self, address: &Address) -> Failure {
+        let seconds = self.takes.as_secs();
+        let fix = format!("pass a longer -timeout: -timeout {}", seconds.saturating_mul(2));
+        let why = format!("there was no complete answer within {seconds} s");
+        Failure::new(Exit::TimedOut, format!("cannot fetch {address}"), why, fix)
     }
 }
 
@@ -216,7 +239,8 @@ fn status_failure(address: &Address, status: StatusCode, headers: &HeaderMap, bo
         );
         read.map(|_| String::from_utf8_lossy(&bytes).trim().to_owned()).unwrap_or_default()
     });
-    let text = text.filter(|text| !text.is_empty()).map(|text| format!(" - {text}")).unwrap_or_default();
+    let text =
+        text.filter(|text| !text.is_empty()).map(|text| format!(" - {}", cut(&text))).unwrap_or_default();
     let (exit, fix) = match status.as_u16() {
         401 | 403 => (
             Exit::Refused,

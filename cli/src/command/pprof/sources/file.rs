@@ -7,6 +7,7 @@ use std::path::Path;
 use rgops_pprof::Profile;
 use rgops_pprof::read_profile;
 
+use super::kind;
 use crate::exit::{Exit, Failure};
 
 /// The most bytes of a file or an answer before decompression. Profiles are far smaller; endless input must not fill
@@ -50,18 +51,15 @@ pub(super) fn read_capped(from: impl Read, what: impl Fn() -> String) -> Result<
 
 /// The profile in `bytes`.
 pub(super) fn profile(bytes: &[u8], what: impl Fn() -> String) -> Result<Profile, Failure> {
-    let (why, fix) = match bytes {
-        [] => ("it is empty".to_owned(), "take the profile again"),
-        _ if bytes.starts_with(b"PERFILE2") => (
-            "it is a file of perf record, not of pprof".to_owned(),
-            "convert it: perf_to_profile -i perf.data -o profile.pb.gz",
-        ),
-        _ => match read_profile(bytes) {
-            Ok(profile) => return Ok(profile),
-            Err(error) => {
-                (error.to_string(), "pass a file that rgops, pprof or another profiler wrote for pprof")
-            }
-        },
+    // Read first: the beginning of a profile may look like anything.
+    let error = match read_profile(bytes) {
+        Ok(profile) if !bytes.is_empty() => return Ok(profile),
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    };
+    let (why, fix) = match kind::of_others(bytes) {
+        Some((why, fix)) => (why.to_owned(), fix),
+        None => (error, "pass a file that rgops, pprof or another profiler wrote for pprof"),
     };
     Err(Failure::new(Exit::Usage, what(), why, fix))
 }

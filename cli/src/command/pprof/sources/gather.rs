@@ -4,6 +4,7 @@ use rgops_pprof::Profile;
 use rgops_pprof::merge::{self, Base, MergeError};
 
 use super::address::Address;
+use super::interrupt::Running;
 use super::source::{Source, Wanted};
 use super::{fetch, file, target};
 use crate::command::pprof::arguments::Arguments;
@@ -43,11 +44,20 @@ pub(super) struct Taken {
 /// # Errors
 /// If all sources or all bases fail, or they do not fit together.
 pub(crate) fn gather(wanted: &Wanted, bases: &Wanted, arguments: &Arguments) -> Result<Gathered, Failure> {
+    let running = Running::default();
+    let takes = |sources: &[Source]| sources.iter().any(|it| matches!(it, Source::Cpu(_) | Source::Heap(_)));
+    let takes_some = takes(&wanted.sources) || takes(&bases.sources);
+    if takes_some {
+        running.catch()?;
+    }
     let (opened, opened_bases) = std::thread::scope(|scope| {
-        let bases = scope.spawn(|| open_all(&bases.sources, arguments));
-        let opened = open_all(&wanted.sources, arguments);
+        let bases = scope.spawn(|| open_all(&bases.sources, arguments, &running));
+        let opened = open_all(&wanted.sources, arguments, &running);
         (opened, bases.join())
     });
+    if takes_some {
+        terminal::on_interrupt(|| terminal::give_up())?;
+    }
     let bug =
         |_| Failure::new(Exit::Internal, "cannot open the base", "a thread ended", "report this as a bug");
     let (taken, taken_bases) = (settled(opened, "source")?, settled(opened_bases.map_err(bug)?, "base")?);
@@ -82,16 +92,16 @@ fn unmergeable(error: &MergeError) -> Failure {
     Failure::new(Exit::Usage, "cannot merge the profiles", error.to_string(), fix)
 }
 
-fn open_all(sources: &[Source], arguments: &Arguments) -> Vec<Result<Taken, Failure>> {
+fn open_all(sources: &[Source], arguments: &Arguments, running: &Running) -> Vec<Result<Taken, Failure>> {
     let mut all = Vec::with_capacity(sources.len());
     for chunk in sources.chunks(AT_ONCE) {
         if let [one] = chunk {
-            all.push(open(one, arguments));
+            all.push(open(one, arguments, running));
             continue;
         }
         std::thread::scope(|scope| {
             let threads: Vec<_> =
-                chunk.iter().map(|source| scope.spawn(|| open(source, arguments))).collect();
+                chunk.iter().map(|source| scope.spawn(|| open(source, arguments, running))).collect();
             all.extend(threads.into_iter().map(|thread| {
                 thread.join().unwrap_or_else(|_| {
                     Err(Failure::new(
@@ -107,7 +117,7 @@ fn open_all(sources: &[Source], arguments: &Arguments) -> Vec<Result<Taken, Fail
     all
 }
 
-fn open(source: &Source, arguments: &Arguments) -> Result<Taken, Failure> {
+fn open(source: &Source, arguments: &Arguments, running: &Running) -> Result<Taken, Failure> {
     let local = |profile, source: &str| Taken {
         profile,
         source: source.to_owned(),
@@ -123,8 +133,12 @@ fn open(source: &Source, arguments: &Arguments) -> Result<Taken, Failure> {
             let taken = local(fetched.profile, &fetched.address.to_string());
             Taken { address: Some(fetched.address), is_remote: true, ..taken }
         }
-        Source::Cpu(target) => of_program(target::cpu(target, arguments)?, format!("cpu of {target}")),
-        Source::Heap(target) => of_program(target::heap(target, arguments)?, format!("heap of {target}")),
+        Source::Cpu(target) => {
+            of_program(target::cpu(target, arguments, running)?, format!("cpu of {target}"))
+        }
+        Source::Heap(target) => {
+            of_program(target::heap(target, arguments, running)?, format!("heap of {target}"))
+        }
     })
 }
 

@@ -4,6 +4,8 @@ mod address;
 mod fetch;
 mod file;
 mod gather;
+mod interrupt;
+mod kind;
 mod save;
 mod source;
 mod target;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rgops_inspect::output::{Numbered, OutputFile};
+use rgops_inspect::output::{Numbered, OutputFile, make_directory};
 use rgops_pprof::environment::Nothing;
 use rgops_pprof::report::{self, Format, Request};
 use rgops_pprof::{Profile, Settings, Stop};
@@ -50,18 +50,10 @@ fn directory() -> Result<PathBuf, String> {
     let home = set(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
     let places = [set("PPROF_TMPDIR"), home.map(|home| home.join("pprof")), Some(std::env::temp_dir())];
     for place in places.into_iter().flatten() {
-        match make(&place) {
+        match make_directory(&place) {
             Ok(()) => return Ok(place),
             Err(error) => terminal::say(&format!("Could not use temp dir {}: {error}", place.display())),
         }
     }
     Err("there is no directory for it".to_owned())
-}
-
-fn make(directory: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }

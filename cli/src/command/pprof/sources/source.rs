@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::command::pprof::texts::without_secret;
 use crate::exit::{Exit, Failure};
 
 /// Where a profile comes from.
@@ -49,6 +50,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Wanted, Failure> {
     {
         let target = taken(first, second).or_else(|| taken(second, first));
         if let Some(source) = target {
+            check_target(&source)?;
             return Ok(Wanted { sources: vec![source], binary: None });
         }
     }
@@ -98,20 +100,62 @@ fn one(word: &OsString) -> Result<Source, Failure> {
 }
 
 fn unknown(path: &Path) -> Failure {
-    let word = path.display().to_string();
+    let word = without_secret(&path.display().to_string());
     let is_path = word.contains('/') || word.contains('.');
+    let wrong = |what: String, why: &str, fix: String| Failure::new(Exit::Usage, what, why, fix);
+    match word.as_str() {
+        "" => {
+            let fix = "pass a pprof file, a URL, or cpu TARGET; is a variable of the shell empty?".to_owned();
+            return wrong("cannot open a source".to_owned(), "the word is empty", fix);
+        }
+        "cpu" | "heap" => {
+            let fix = format!(
+                "rgops pprof {word} PID_OR_NAME; ./{word} is a file, and several pids are several sources"
+            );
+            return wrong(
+                format!("cannot take a {word} profile"),
+                "it needs one target, and no other source",
+                fix,
+            );
+        }
+        _ if word.starts_with('…') => {
+            let fix =
+                "write it as http://USER:PASSWORD@HOST:PORT/PATH; in a password / is %2F, @ is %40, : is %3A"
+                    .to_owned();
+            return wrong(format!("cannot open {word}"), "it is not a file or a URL", fix);
+        }
+        _ if word.starts_with(':') => {
+            let fix = format!("write the host, too: localhost{word}");
+            return wrong(format!("cannot open {word}"), "it has no host", fix);
+        }
+        _ => {}
+    }
     Failure::new(
         Exit::Usage,
         format!("cannot open {word}"),
         match std::fs::metadata(path) {
             Err(error) if is_path => error.to_string(),
-            _ => "there is no such file, and it is no URL, host:port or pid".to_owned(),
+            _ => "there is no such file, and it is not a URL, host:port or pid".to_owned(),
         },
         match is_path {
             true => "pass a pprof file, a URL, or cpu TARGET".to_owned(),
             false => format!("for a process with this name: rgops pprof cpu {word}"),
         },
     )
+}
+
+/// An agent is asked without a user and a password, and not by HTTP; what has them is not shown.
+fn check_target(source: &Source) -> Result<(), Failure> {
+    let (Source::Cpu(target) | Source::Heap(target)) = source else { return Ok(()) };
+    let is_secret = target.contains('@') && !Path::new(target).exists();
+    if target.is_empty() || target.contains("://") || is_secret {
+        let what = "cannot take a profile of this target";
+        let why =
+            format!("{:?} is not a pid, a process name, a socket path or host:port", without_secret(target));
+        let fix = "for a URL: rgops pprof URL; for an agent over TCP: host:port and --token-file FILE";
+        return Err(Failure::new(Exit::Usage, what, why, fix));
+    }
+    Ok(())
 }
 
 /// A profile of ours: `kind` is `cpu` or `heap`.

@@ -9,6 +9,7 @@ use rgops_inspect::session::{
 use rgops_pprof::Profile;
 
 use super::file::profile;
+use super::interrupt::Running;
 use crate::arguments::AgentArguments;
 use crate::command::gathering::Gathering;
 use crate::command::pprof::arguments::Arguments;
@@ -31,38 +32,32 @@ pub(super) struct Profiled {
 }
 
 /// Takes a CPU profile of `target`.
-pub(super) fn cpu(target: &str, arguments: &Arguments) -> Result<Profiled, Failure> {
-    let mut session = agent(target, arguments).session(&arguments.symbols)?;
+pub(super) fn cpu(target: &str, arguments: &Arguments, running: &Running) -> Result<Profiled, Failure> {
+    let mut session = agent(target, arguments).connect(&arguments.symbols)?;
     let duration =
         Duration::from_secs(arguments.seconds.filter(|seconds| *seconds > 0).unwrap_or(SECONDS).into());
-    let stopper = session.stopper();
-    terminal::on_interrupt(move || stopper.stop())?;
+    let profiling = running.begin(session.stopper());
     let mut gathering = Gathering::new("Profiling CPU", "samples", duration);
     let options = CpuProfileOptions::default().duration(duration);
-    let answer = session.cpu_profile(&options, &mut |progress| gathering.show(progress));
-    terminal::on_interrupt(|| terminal::give_up())?;
-    let answer = answer?;
+    let answer = session.cpu_profile(&options, &mut |progress| gathering.show(progress))?;
+    drop(profiling);
     read(target, &|out| answer.write_to(out), &answer.completeness())
 }
 
 /// Takes a heap profile of `target`; with `-seconds`, of what changes meanwhile.
-pub(super) fn heap(target: &str, arguments: &Arguments) -> Result<Profiled, Failure> {
-    let mut session = agent(target, arguments).session(&arguments.symbols)?;
+pub(super) fn heap(target: &str, arguments: &Arguments, running: &Running) -> Result<Profiled, Failure> {
+    let mut session = agent(target, arguments).connect(&arguments.symbols)?;
     let window =
         arguments.seconds.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()));
     let options = HeapProfileOptions::default().window(window);
-    if window.is_some() {
-        let stopper = session.stopper();
-        terminal::on_interrupt(move || stopper.stop())?;
-    }
+    let profiling = window.map(|_| running.begin(session.stopper()));
     let mut gathering = Gathering::new("Watching the heap", "snapshots", window.unwrap_or_default());
     let answer = session.heap_profile(&options, &mut |progress| {
         if window.is_some() {
             gathering.show(progress);
         }
-    });
-    terminal::on_interrupt(|| terminal::give_up())?;
-    let answer = answer?;
+    })?;
+    drop(profiling);
     read(target, &|out| answer.write_to(out), &answer.completeness())
 }
 

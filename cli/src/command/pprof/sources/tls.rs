@@ -95,10 +95,36 @@ fn has_instructions() -> bool {
 /// What to do about an error that is probably one of certificates.
 pub(super) fn fix(error: &ureq::Error) -> &'static str {
     let text = error.to_string();
-    match text.contains("certificate") || text.contains("Certificate") || text.contains("UnknownIssuer") {
-        true => "pass the certificate of its CA by -tls_ca FILE, or https+insecure:// to check nothing",
-        false => "",
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    match () {
+        () if says(&[
+            "fatal alert: Certificate",
+            "fatal alert: BadCertificate",
+            "fatal alert: UnknownCA",
+        ]) =>
+        {
+            "pass a certificate that the server accepts: -tls_cert FILE -tls_key FILE"
+        }
+        () if says(&["not valid for name", "NotValidForName"]) => {
+            "write a host that the certificate names, or https+insecure:// to check nothing"
+        }
+        () if says(&["certificate", "Certificate", "UnknownIssuer"]) => {
+            "pass the certificate of its CA by -tls_ca FILE, or https+insecure:// to check nothing"
+        }
+        () if says(&["InvalidContentType", "corrupt message"]) => {
+            "no TLS is spoken there: write the address with http://"
+        }
+        () => "",
     }
+}
+
+/// Whether it is TLS that failed, and not the connection.
+pub(super) fn is_refused(error: &std::io::Error) -> bool {
+    let text = error.to_string();
+    error.kind() == std::io::ErrorKind::InvalidData
+        || ["certificate", "fatal alert", "InvalidContentType", "peer misbehaved", "peer is incompatible"]
+            .iter()
+            .any(|word| text.contains(word))
 }
 
 /// Files of certificates and keys.

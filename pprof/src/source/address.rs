@@ -1,12 +1,4 @@
-//! What functions are wanted: a regular expression, or an address in its place.
-
-use crate::error::ReportError;
-use crate::pattern::Pattern;
-
-/// The regular expression that is the argument of a report.
-pub(super) fn pattern(text: &str) -> Result<Pattern, ReportError> {
-    Pattern::new(text).map_err(|why| ReportError::Option(format!("parsing argument regexp {text}: {why}")))
-}
+//! An address in the place of a regular expression.
 
 /// The address that `text` is as Go reads numbers: `0x4005a0`, `0b1`, `0o17`, `017`, `4195744`, with `_` between digits.
 pub(super) fn address_of(text: &str) -> Option<u64> {
