@@ -61,7 +61,12 @@ impl Screens {
         let text = self.masked(command, &String::from_utf8_lossy(&text), output.status.code().unwrap(), mask);
         let mut forms = vec![("pipe".to_owned(), text)];
         for columns in [80, 140] {
-            let screen = terminal::run(&mut self.rgops(command), columns);
+            let mut rgops = self.rgops(command);
+            // On a terminal they would end in the prompt, of which cli/tests/prompt.rs is.
+            if command.starts_with("pprof-") {
+                rgops.arg("--no-interactive");
+            }
+            let screen = terminal::run(&mut rgops, columns);
             let text = self.masked(command, &with_visible_colours(&screen.text), screen.code, mask);
             match forms.iter_mut().find(|(_, form)| *form == text) {
                 Some((places, _)) => places.push_str(&format!(", {columns} columns")),

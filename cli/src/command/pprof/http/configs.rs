@@ -105,7 +105,7 @@ impl Configs {
                 Err(TryLockError::WouldBlock) => {
                     return Err(io::Error::new(
                         io::ErrorKind::TimedOut,
-                        "another rgops is changing it; try again",
+                        "another program is changing it; try again",
                     ));
                 }
             }
