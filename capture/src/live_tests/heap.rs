@@ -3,13 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::alloc::{GlobalAlloc as _, Layout, System};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::alloc::Sampling;
 use crate::memory::Pages;
 use crate::{arch, heap};
 
 static ALLOCATOR: Sampling<System> = Sampling::new(System);
+
+/// Sampling is begun and ended for the whole process, so one of these tests runs at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A block and its layout, freed by its owner.
 struct Block(*mut u8, Layout);
@@ -61,6 +67,7 @@ impl Drop for Block {
 /// Two threads allocate, reallocate and free at random: their own blocks and each other's.
 #[test]
 fn freed_blocks_of_two_threads_leave_no_entries_in_the_tables() {
+    let _alone = alone();
     drop(Block::new(1, 1, false)); // Registers the wrapper.
     heap::begin(4096).unwrap();
     let common = Mutex::new(Vec::<Block>::new());
@@ -141,6 +148,7 @@ fn a_sample_needs_little_stack() {
         unsafe { arch::call_on(top, work, std::ptr::null_mut()) };
         stack.len() - stack.iter().take_while(|byte| **byte == PAINT).count()
     };
+    let _alone = alone();
     drop(Block::new(1, 1, false));
     heap::begin(1).unwrap();
     let before = heap::read(false).counters;
