@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rgops_agent::Options;
 use rgops_protocol::reply::pprof_cpu::{CpuTotals, PprofCpuPart};
-use rgops_protocol::reply::stack::StackPart;
+use rgops_protocol::reply::stack::{Capture, StackPart, ThreadStack};
 use rgops_protocol::request::{PprofCpuRequest, Request, StackRequest};
 use rgops_tests::itself::{self, Itself};
+use rgops_tests::waiting;
 
 /// A thread's name, the number of such threads, and their work, which gets the number of the round.
 pub(super) type Work = (&'static str, usize, fn(u64));
@@ -100,19 +101,40 @@ fn profile(target: &Itself, hz: u32, seconds: u64) -> CpuTotals {
     totals.unwrap_or_else(|| panic!("no totals: {end:?}"))
 }
 
+/// A dump that has every thread. Where the machine gives a thread no CPU for as long as a dump waits, that dump says so
+/// of it, and another one is taken.
 fn dump(target: &Itself) {
-    let collected = target.ask::<StackPart>(&Request::Stack(StackRequest { max_depth: 64 })).unwrap();
-    collected.end.expect("the dump ends well");
-    let Some(StackPart::Summary(summary)) = collected.parts.last() else { panic!("no summary") };
-    println!(
-        "{} threads, {} captured, {} vanished, in {:.1} ms",
-        summary.threads,
-        summary.captured,
-        summary.vanished,
-        summary.capture_ns as f64 / 1e6
-    );
-    // All except the agent's helper threads and the thread that blocks signals.
-    assert!(summary.captured + 4 >= summary.threads, "{summary:?}");
+    waiting::until("a dump has all threads", || {
+        let collected = target.ask::<StackPart>(&Request::Stack(StackRequest { max_depth: 64 })).unwrap();
+        collected.end.expect("the dump ends well");
+        let Some(StackPart::Summary(summary)) = collected.parts.last() else { panic!("no summary") };
+        println!(
+            "{} threads, {} captured, {} vanished, in {:.1} ms",
+            summary.threads,
+            summary.captured,
+            summary.vanished,
+            summary.capture_ns as f64 / 1e6
+        );
+        let failed = collected.parts.iter().flat_map(failures).inspect(|reason| {
+            assert!(!reason.is_empty(), "a thread is missing and nothing says why: {summary:?}");
+        });
+        assert_eq!(summary.captured + failed.count() as u32, summary.threads, "{summary:?}");
+        // All except the agent's helper threads and the thread that blocks signals.
+        (summary.captured + 4 >= summary.threads).then_some(())
+    });
+}
+
+fn failure(thread: &ThreadStack) -> Option<&str> {
+    match &thread.capture {
+        Capture::Failed { reason } => Some(reason),
+        _ => None,
+    }
+}
+
+/// Why stacks of a part are missing.
+fn failures(part: &StackPart) -> Vec<&str> {
+    let StackPart::Threads(threads) = part else { return Vec::new() };
+    threads.iter().filter_map(failure).collect()
 }
 
 #[test]
