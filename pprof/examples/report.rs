@@ -53,7 +53,13 @@ pub(crate) fn run(
     }
     let mut profile = merge::combine(profiles)?;
     if !bases.is_empty() {
-        profile = merge::subtract(profile, merge::combine(bases)?, kind, request.settings.normalize)?;
+        profile = merge::subtract(
+            profile,
+            merge::combine(bases)?,
+            kind,
+            request.settings.normalize,
+            Stop::never(),
+        )?;
     }
     merge::finish(&mut profile, false, Stop::never())?;
     Ok(report::write(&profile, &request, &Nothing, Stop::never(), output)?)

@@ -88,7 +88,7 @@ pub use error::ReportError;
 pub use format::Format;
 pub use pattern::Pattern;
 pub use profile::Profile;
-pub use read::{Limits, ReadError, read, read_profile, read_profile_within};
+pub use read::{Limits, ReadError, read, read_beginning, read_profile, read_profile_within};
 pub use refine::Refined;
 pub use settings::Settings;
 pub use stop::{Stop, Stopped};

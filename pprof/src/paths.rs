@@ -38,26 +38,29 @@ pub(crate) fn clean(path: &str) -> String {
     }
 }
 
+/// What separates paths of a list. On Windows `:` is in names of drives.
+const SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
+
+/// The paths of `source_path` or `trim_path`: separated by `:`, on Windows by `;`, as Go's `filepath.SplitList` has them.
+/// An empty text has none.
+pub fn path_list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(SEPARATOR).filter(|_| !text.is_empty())
+}
+
 /// A path without the first prefix of `trim_path` that it has. Without `trim_path`: without what is above a directory
-/// that is named as one of `source_path`. Both are lists separated by `:`.
+/// that is named as one of `source_path`. Both are [lists](path_list).
 pub(crate) fn trimmed<'p>(path: &'p str, trim_path: &str, source_path: &str) -> &'p str {
-    let list = |text: &str| -> Vec<String> {
-        if text.is_empty() { Vec::new() } else { text.split(':').map(str::to_owned).collect() }
-    };
     if trim_path.is_empty() {
-        for directory in list(source_path) {
-            let wanted = format!("/{}/", file_name(&directory));
+        for directory in path_list(source_path) {
+            let wanted = format!("/{}/", file_name(directory));
             if let Some((_, rest)) = path.split_once(&wanted) {
                 return rest;
             }
         }
     }
-    let always = ["/proc/self/cwd/./", "/proc/self/cwd/"].map(str::to_owned);
-    for mut prefix in list(trim_path).into_iter().chain(always) {
-        if !prefix.ends_with('/') {
-            prefix.push('/');
-        }
-        if let Some(rest) = path.strip_prefix(&prefix) {
+    for prefix in path_list(trim_path).chain(["/proc/self/cwd/./", "/proc/self/cwd/"]) {
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        if let Some(rest) = path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')) {
             return rest;
         }
     }
@@ -76,6 +79,15 @@ mod tests {
     }
 
     #[test]
+    fn lists_of_paths_are_split_as_the_system_does_it() {
+        let list = if cfg!(windows) { "C:\\a;;D:/b" } else { "/a::b;c" };
+        let wanted = if cfg!(windows) { ["C:\\a", "", "D:/b"] } else { ["/a", "", "b;c"] };
+        assert_eq!(path_list(list).collect::<Vec<_>>(), wanted);
+        assert_eq!(path_list("").count(), 0);
+    }
+
+    #[test]
+    #[cfg(not(windows))]
     fn prefixes_are_removed() {
         assert_eq!(trimmed("/proc/self/cwd/./a.rs", "", ""), "a.rs");
         assert_eq!(trimmed("/build/shop/src/a.rs", "", "/home/me/shop:/other"), "src/a.rs");

@@ -11,6 +11,7 @@ pub mod man;
 mod output;
 pub mod pprof;
 mod print;
+mod profiled;
 pub mod symbolize;
 pub mod top;
 pub mod tree;

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rgops_inspect::profile;
-use rgops_inspect::session::{CpuProfileOptions, ProfileView};
+use rgops_inspect::session::{CpuProfile, CpuProfileOptions};
 use rgops_pprof::Settings;
 use rgops_pprof::settings::Sort;
 
 use super::gathering::Gathering;
 use super::output::Output;
 use super::pprof;
+use super::profiled::{self, Prompt};
 use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -81,21 +82,11 @@ impl PprofCpu {
         // Writing never fails: `keep` reports errors.
         let _ = answer.write_to(&mut output);
         let saved = output.keep("Profile");
-        let view = ProfileView::default().file(saved.file.clone());
-        let is_wanted = self.asked.is_wanted() && !self.agent.json && saved.file.is_some();
-        if !is_wanted {
-            return saved
-                .print(&answer, &view, self.agent.json, |file| format!("next: rgops pprof --http {file}"));
-        }
-        let file = saved.file.clone().map(PathBuf::from);
-        let exit = saved.print(&answer, &view, false, |file| format!("next: rgops pprof --http {file}"))?;
-        let mut bytes = Vec::new();
-        // Writing to memory never fails.
-        let _ = answer.write_to(&mut bytes);
         let mut settings = Settings::default();
         if self.cum {
             settings.sort = Sort::Cum;
         }
-        pprof::talk_about(&bytes, session.name(), file, settings, exit)
+        let prompt = Prompt { asked: self.asked, name: session.name(), settings };
+        profiled::end(&answer, CpuProfile::write_to, saved, self.agent.json, prompt)
     }
 }

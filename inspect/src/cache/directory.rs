@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use rgops_dwarf::{Budget, Charge};
 
+use crate::output::make_directory;
 use crate::text::hex;
 
 const UNFINISHED: &str = "unfinished";
@@ -182,11 +183,7 @@ fn is_ours(metadata: &fs::Metadata) -> bool {
 }
 
 fn create_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
+    make_directory(path)?;
     let metadata = fs::symlink_metadata(path)?;
     if metadata.is_dir() && is_ours(&metadata) {
         return Ok(());

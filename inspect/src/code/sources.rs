@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rgops_dwarf::{Budget, ReadAt as _, read_range};
 use rgops_pprof::Settings;
+use rgops_pprof::settings::path_list;
 
 use super::permitted::Directories;
 use super::settings::FileSettings;
@@ -47,7 +48,7 @@ pub(super) fn read(
     let Some(path) = inner(path) else {
         return Err(format!("{file} leads out of the directories with source files"));
     };
-    for directory in search.split(':').filter(|directory| !directory.is_empty()).take(MOST_PATHS) {
+    for directory in path_list(&search).filter(|directory| !directory.is_empty()).take(MOST_PATHS) {
         let directory = files.working_directory.join(directory);
         // Also in the directories above.
         for directory in directory.ancestors() {
@@ -63,7 +64,7 @@ pub(super) fn read(
 fn directories(source_path: &str, files: &FileSettings) -> Directories {
     let tools = [(&files.cargo_home, "registry/src"), (&files.rustup_home, "toolchains")];
     let of_tools = tools.iter().filter_map(|(home, inner)| Some(home.as_ref()?.join(inner)));
-    let named = source_path.split(':').filter(|directory| !directory.is_empty()).take(MOST_PATHS);
+    let named = path_list(source_path).filter(|directory| !directory.is_empty()).take(MOST_PATHS);
     Directories {
         of_tools: of_tools.collect(),
         named: named.map(|directory| files.working_directory.join(directory)).collect(),
@@ -72,10 +73,10 @@ fn directories(source_path: &str, files: &FileSettings) -> Directories {
 }
 
 /// A path without the first prefix of `trim_path` that it has. Without `trim_path`: without what is above a directory
-/// that is named as one of `search`. Both are lists separated by `:`.
+/// that is named as one of `search`. Both are [lists](path_list).
 fn trimmed<'p>(path: &'p str, trim_path: &str, search: &str) -> &'p str {
     if trim_path.is_empty() {
-        for directory in search.split(':').take(MOST_PATHS) {
+        for directory in path_list(search).take(MOST_PATHS) {
             let name = Path::new(directory).file_name().and_then(|name| name.to_str());
             let Some(name) = name else { continue };
             if let Some((_, rest)) = path.split_once(&format!("/{name}/")) {
@@ -83,7 +84,7 @@ fn trimmed<'p>(path: &'p str, trim_path: &str, search: &str) -> &'p str {
             }
         }
     }
-    let prefixes = trim_path.split(':').filter(|path| !path.is_empty()).take(MOST_PATHS);
+    let prefixes = path_list(trim_path).filter(|path| !path.is_empty()).take(MOST_PATHS);
     for prefix in prefixes.chain(["/proc/self/cwd/./", "/proc/self/cwd/"]) {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         if let Some(rest) = path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')) {

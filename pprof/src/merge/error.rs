@@ -1,5 +1,7 @@
 //! Why profiles cannot be merged.
 
+use crate::stop::Stopped;
+
 /// Why profiles cannot be merged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -20,4 +22,7 @@ pub enum MergeError {
         /// The type and unit of another.
         other: String,
     },
+    /// It was stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }

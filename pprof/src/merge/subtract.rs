@@ -6,7 +6,7 @@ use super::merger::check;
 use super::scaling::scale;
 use crate::filter::relabel;
 use crate::profile::{BASE_KEY, Label, LabelValue, Profile, sort_labels};
-use crate::stop::Stop;
+use crate::stop::{Stop, Stopped};
 
 /// What a base is subtracted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,15 +21,16 @@ pub enum Base {
 /// in the base.
 ///
 /// # Errors
-/// [`MergeError`] if they have nothing in common.
+/// [`MergeError`] if they have nothing in common, or it was stopped.
 pub fn subtract(
     mut profile: Profile,
     mut base: Profile,
     kind: Base,
     normalize: bool,
+    stop: Stop<'_>,
 ) -> Result<Profile, MergeError> {
     if kind == Base::Compared {
-        mark(&mut base);
+        mark(&mut base, stop)?;
     }
     if normalize {
         check(&profile, &base)?;
@@ -46,16 +47,14 @@ pub fn subtract(
 }
 
 /// Gives each sample the label of a `diff_base`.
-fn mark(profile: &mut Profile) {
+fn mark(profile: &mut Profile, stop: Stop<'_>) -> Result<(), Stopped> {
     let (key, text) = (profile.texts.intern(BASE_KEY), profile.texts.intern("true"));
     let texts = profile.texts.clone();
-    // Reading the profile took longer.
-    let marked = relabel(profile, Stop::never(), |labels| {
+    relabel(profile, stop, |labels| {
         labels.retain(|label| label.key != key || matches!(label.value, LabelValue::Number { .. }));
         labels.push(Label { key, value: LabelValue::Text(text) });
         sort_labels(&texts, labels);
-    });
-    debug_assert_eq!(marked, Ok(()), "nothing stops it");
+    })
 }
 
 /// The sum of each sample type.

@@ -58,7 +58,8 @@ fn values_get_the_finest_unit_and_the_common_types() {
 fn a_base_is_subtracted() {
     let (new, old) = (&["main;f 5,50", "main;g 1,10"], &["main;f 3,30", "main;g 1,10"]);
     let of = |kind, normalize| {
-        let made = subtract(sketch(new), sketch(old), kind, normalize).expect("they have the same types");
+        let made = subtract(sketch(new), sketch(old), kind, normalize, Stop::never())
+            .expect("they have the same types");
         lines(&made)
     };
     assert_eq!(of(Base::Subtracted, false), ["main;f 2,20"]);
@@ -66,9 +67,12 @@ fn a_base_is_subtracted() {
         ["main;f 5,50", "main;g 1,10", "main;f -3,-30 pprof::base=true", "main;g -1,-10 pprof::base=true"];
     assert_eq!(of(Base::Compared, false), compared);
     assert_eq!(of(Base::Subtracted, true), ["main;f 0,3", "main;g 0,-3"]);
-    let made = subtract(sketch(new), sketch(old), Base::Compared, false).expect("they have the same types");
+    let made = subtract(sketch(new), sketch(old), Base::Compared, false, Stop::never())
+        .expect("they have the same types");
     let refined = crate::Refined::of(&made, &crate::Settings::default(), crate::Format::Top, Stop::never());
     assert_eq!(refined.expect("it fits").total, 40, "of the base");
+    let stopped = subtract(sketch(new), sketch(old), Base::Compared, false, Stop::when(&|| true)).map(|_| ());
+    assert_eq!(stopped, Err(MergeError::Stopped(crate::Stopped)));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod from_proto;
 mod ids;
 mod labels;
 mod lists;
+mod sample_types;
 #[cfg(test)]
 pub(crate) mod sketch;
 mod slots;
@@ -18,6 +19,7 @@ pub use ids::Ids;
 pub use labels::BASE_KEY;
 pub(crate) use labels::sort_labels;
 pub use lists::Lists;
+pub use sample_types::sample_type_position;
 pub use tables::{
     Function, FunctionId, Label, LabelValue, Line, Location, LocationId, Mapping, MappingId, Profile,
     Samples, ValueType,

@@ -55,3 +55,11 @@ pub fn read_profile_within(bytes: &[u8], limits: Limits) -> Result<Profile, Read
     columns.read(&mut input)?;
     resolve::resolve(columns)
 }
+
+/// The first bytes of a file as they are when decompressed, at most `most`: to say what a file is that is no profile.
+///
+/// # Errors
+/// [`ReadError`] if the file is empty or cannot be decompressed.
+pub fn read_beginning(bytes: &[u8], most: usize) -> Result<Vec<u8>, ReadError> {
+    Ok(input::Input::new(bytes, Limits::default())?.peek(most)?.to_vec())
+}

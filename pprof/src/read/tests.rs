@@ -107,6 +107,15 @@ fn zstd_is_decompressed() {
 }
 
 #[test]
+fn the_beginning_of_a_file_is_decompressed() {
+    for file in [b"main;f 12".to_vec(), gzip(b"main;f 12")] {
+        assert_eq!(read_beginning(&file, 6).expect("it is not damaged"), b"main;f");
+        assert_eq!(read_beginning(&file, 60).expect("it is not damaged"), b"main;f 12");
+    }
+    assert!(read_beginning(b"", 6).is_err() && read_beginning(b"\x1f\x8b\x08", 6).is_err());
+}
+
+#[test]
 fn a_thousand_sample_types_are_enough() {
     let types = |count: usize| file(&vec![field(1, &[]); count]);
     assert!(why(&types(1001)).ends_with("it has more than 1000 sample types"));

@@ -27,8 +27,7 @@ impl<'p> Callgrind<'p> {
         let is_tree = refined.settings.call_tree;
         let options = Options { object_names: true, is_tree, calls: Calls::All, has_tags: false };
         let trimmed = Trimmed::of(refined, Trim { is_picture: false, options }, work)?;
-        let values = trimmed.shown.iter().map(|node| trimmed.graph.value(*node));
-        let output_unit = unit::output_unit(refined, values.map(|value| (value.flat(), value.cum())));
+        let output_unit = unit::output_unit(refined, &trimmed);
         Ok(Callgrind { refined, trimmed, output_unit })
     }
 

@@ -4,6 +4,7 @@
 //! Each report has a type with its rows and the header, and writes the text of the tool from that.
 
 pub mod callgrind;
+mod cells;
 pub mod comments;
 pub mod disasm;
 pub mod dot;

@@ -115,7 +115,7 @@ impl Tags {
 
     /// A value as the text shows it: `4.92s`.
     pub fn value(&self, value: i64) -> String {
-        label(crate::measurement::divided(value, self.divide_by), &self.unit, &self.output_unit)
+        super::cells::value(value, self.divide_by, &self.unit, &self.output_unit)
     }
 
     /// Writes the text of `pprof -tags`.

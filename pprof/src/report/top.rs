@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::cells::{self, Columns};
 use super::{legend, unit};
 use crate::error::ReportError;
 use crate::format::Format;
 use crate::graph::{Calls, NodeId, Options, Trim, Trimmed, Work};
-use crate::measurement::percentage;
 use crate::profile::Profile;
 use crate::refine::Refined;
 use crate::settings::Settings;
@@ -101,7 +101,7 @@ impl Top {
             }
         };
         let rows: Vec<Row> = trimmed.shown.iter().map(row).collect();
-        let output_unit = unit::output_unit(refined, rows.iter().map(|row| (row.flat, row.cum)));
+        let output_unit = unit::output_unit(refined, &trimmed);
         let part = legend::Part::of(&trimmed);
         Ok(Top {
             header: legend::lines(refined, &output_unit, &part, false),
@@ -119,11 +119,7 @@ impl Top {
 
     /// A value as the text shows it: `4.92s`.
     pub fn value(&self, value: i64) -> String {
-        crate::measurement::label(
-            crate::measurement::divided(value, self.divide_by),
-            &self.unit,
-            &self.output_unit,
-        )
+        cells::value(value, self.divide_by, &self.unit, &self.output_unit)
     }
 
     /// Writes the text of `pprof -top`.
@@ -131,7 +127,7 @@ impl Top {
     /// # Errors
     /// If `to` cannot be written.
     pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
-        super::legend::write(&self.header, to)?;
+        legend::write(&self.header, to)?;
         self.write_table(to)
     }
 
@@ -141,24 +137,15 @@ impl Top {
     /// If `to` cannot be written.
     pub fn write_table(&self, to: &mut dyn Write) -> io::Result<()> {
         writeln!(to, "{:>10} {:>5}% {:>5}% {:>10} {:>5}%", "flat", "flat", "sum", "cum", "cum")?;
-        let mut sum = 0i64;
+        let mut columns = Columns::default();
         for row in &self.rows {
-            sum = sum.wrapping_add(row.flat);
             let inlined = match row.inlined {
                 Some(Inlined::Always) => " (inline)",
                 Some(Inlined::Partly) => " (partial-inline)",
                 None => "",
             };
-            writeln!(
-                to,
-                "{:>10} {} {} {:>10} {}  {}{inlined}",
-                self.value(row.flat),
-                percentage(row.flat, self.total),
-                percentage(sum, self.total),
-                self.value(row.cum),
-                percentage(row.cum, self.total),
-                row.name,
-            )?;
+            let columns = columns.next(row.flat, row.cum, self.total, |value| self.value(value));
+            writeln!(to, "{columns}  {}{inlined}", row.name)?;
         }
         Ok(())
     }

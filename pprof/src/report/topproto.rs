@@ -19,8 +19,7 @@ pub fn of(refined: &Refined, work: &mut Work<'_>) -> Result<proto::Profile, Repo
     let options = Options { object_names: false, is_tree: false, calls: Calls::None, has_tags: false };
     let trimmed = Trimmed::of(refined, Trim { is_picture: false, options }, work)?;
     let graph = &trimmed.graph;
-    let values = trimmed.shown.iter().map(|node| graph.value(*node));
-    let output_unit = unit::output_unit(refined, values.map(|value| (value.flat(), value.cum())));
+    let output_unit = unit::output_unit(refined, &trimmed);
     let mut texts = vec![String::new()];
     let mut text_ids = HashMap::from([(String::new(), 0)]);
     let mut text = |text: &str| {

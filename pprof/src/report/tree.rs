@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::cells::{self, Columns};
 use super::{legend, unit};
 use crate::error::ReportError;
 use crate::format::Format;
 use crate::graph::{Calls, Edge, NodeId, Options, Trim, Trimmed, Work};
-use crate::measurement::{label, percentage};
+use crate::measurement::percentage;
 use crate::profile::Profile;
 use crate::refine::Refined;
 use crate::settings::Settings;
@@ -112,9 +113,7 @@ impl Tree {
             pattern.map(|text| crate::argument::pattern(text).map(|pattern| (text, pattern))).transpose()?;
         let options = Options { object_names: false, is_tree: false, calls: Calls::All, has_tags: false };
         let trimmed = Trimmed::of(refined, Trim { is_picture: false, options }, work)?;
-        let graph = &trimmed.graph;
-        let values = trimmed.shown.iter().map(|node| graph.value(*node));
-        let output_unit = unit::output_unit(refined, values.map(|value| (value.flat(), value.cum())));
+        let output_unit = unit::output_unit(refined, &trimmed);
         let mut names = Names::default();
         let mut rows = Vec::new();
         for node in &trimmed.shown {
@@ -145,7 +144,7 @@ impl Tree {
 
     /// A value as the text shows it: `4.92s`.
     pub fn value(&self, value: i64) -> String {
-        label(crate::measurement::divided(value, self.divide_by), &self.unit, &self.output_unit)
+        cells::value(value, self.divide_by, &self.unit, &self.output_unit)
     }
 
     /// Writes the text of `pprof -tree`.
@@ -153,23 +152,14 @@ impl Tree {
     /// # Errors
     /// If `to` cannot be written.
     pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
-        super::legend::write(&self.header, to)?;
+        legend::write(&self.header, to)?;
         writeln!(to, "{SEPARATOR}\n{LEGEND}")?;
-        let mut sum = 0i64;
+        let mut columns = Columns::default();
         for row in &self.rows {
             writeln!(to, "{SEPARATOR}")?;
             self.write_calls(row, &row.callers, to)?;
-            sum = sum.wrapping_add(row.flat);
-            writeln!(
-                to,
-                "{:>10} {} {} {:>10} {}                | {}",
-                self.value(row.flat),
-                percentage(row.flat, self.total),
-                percentage(sum, self.total),
-                self.value(row.cum),
-                percentage(row.cum, self.total),
-                row.name
-            )?;
+            let columns = columns.next(row.flat, row.cum, self.total, |value| self.value(value));
+            writeln!(to, "{columns}                | {}", row.name)?;
             self.write_calls(row, &row.callees, to)?;
         }
         if !self.rows.is_empty() {

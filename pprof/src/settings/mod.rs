@@ -4,5 +4,6 @@
 mod options;
 mod values;
 
+pub use crate::paths::path_list;
 pub use options::{Kind, OPTIONS, Opt, SetError};
 pub use values::{Granularity, Settings, Sort};

@@ -13,6 +13,7 @@ pub struct Opt {
     pub kind: Kind,
     /// One line for people.
     pub help: &'static str,
+    field: Field,
 }
 
 /// What values an option takes.
@@ -30,149 +31,122 @@ pub enum Kind {
     Choice(&'static [&'static str]),
 }
 
-/// The words of `sort`.
-const SORT: &[&str] = &["cum", "flat"];
-/// The words of `granularity`.
-const GRANULARITY: &[&str] = &["functions", "filefunctions", "files", "lines", "addresses"];
+/// The words of `sort` and what they mean.
+const SORT: [(&str, Sort); 2] = [("cum", Sort::Cum), ("flat", Sort::Flat)];
+/// The words of `granularity`; the default of the format has none.
+const GRANULARITY: [(&str, Granularity); 5] = [
+    ("functions", Granularity::Functions),
+    ("filefunctions", Granularity::FileFunctions),
+    ("files", Granularity::Files),
+    ("lines", Granularity::Lines),
+    ("addresses", Granularity::Addresses),
+];
 
 /// All options, pprof's first, by name.
 pub const OPTIONS: &[Opt] = &[
+    switch("call_tree", "calltree", "Create a context-sensitive call tree", |of| &mut of.call_tree),
+    switch("compact_labels", "compact", "Show minimal headers", |of| &mut of.compact_labels),
+    number("divide_by", "", "Ratio to divide all samples before visualization", |of| &mut of.divide_by),
+    switch("drop_negative", "dropneg", "Ignore negative differences", |of| &mut of.drop_negative),
+    number("edgefraction", "ef", "Hide edges below <f>*total", |of| &mut of.edgefraction),
+    text("focus", "f", "Restricts to samples going through a node matching regexp", |of| &mut of.focus),
     Opt {
-        name: "call_tree",
-        url: "calltree",
-        kind: Kind::Bool,
-        help: "Create a context-sensitive call tree",
+        name: "granularity",
+        url: "g",
+        kind: Kind::Choice(&words(GRANULARITY)),
+        field: Field::Granularity,
+        help: "What is one node",
     },
-    Opt { name: "compact_labels", url: "compact", kind: Kind::Bool, help: "Show minimal headers" },
+    text("hide", "h", "Skips nodes matching regexp", |of| &mut of.hide),
+    text("ignore", "i", "Skips paths going through any nodes matching regexp", |of| &mut of.ignore),
+    switch("intel_syntax", "intel", "Show assembly in Intel syntax", |of| &mut of.intel_syntax),
+    switch("mean", "mean", "Average sample value over first value (count)", |of| &mut of.mean),
+    integer("nodecount", "n", "Max number of nodes to show", |of| &mut of.nodecount),
+    number("nodefraction", "nf", "Hide nodes below <f>*total", |of| &mut of.nodefraction),
+    switch("noinlines", "noinlines", "Ignore inlines.", |of| &mut of.noinlines),
+    switch("normalize", "norm", "Scales profile based on the base profile.", |of| &mut of.normalize),
+    text("prune_from", "prunefrom", "Drops any functions below the matched frame.", |of| &mut of.prune_from),
+    switch("relative_percentages", "rel", "Show percentages relative to focused subgraph", |of| {
+        &mut of.relative_percentages
+    }),
+    text("sample_index", "si", "Sample value to report (0-based index or name)", |of| &mut of.sample_index),
+    text("show", "s", "Only show nodes matching regexp", |of| &mut of.show),
+    text("show_from", "sf", "Drops functions above the highest matched frame.", |of| &mut of.show_from),
+    switch("showcolumns", "showcolumns", "Show column numbers at the source code line level.", |of| {
+        &mut of.showcolumns
+    }),
     Opt {
-        name: "divide_by",
-        url: "",
-        kind: Kind::Float,
-        help: "Ratio to divide all samples before visualization",
+        name: "sort",
+        url: "sort",
+        kind: Kind::Choice(&words(SORT)),
+        field: Field::Sort,
+        help: "By what rows are sorted",
     },
-    Opt { name: "drop_negative", url: "dropneg", kind: Kind::Bool, help: "Ignore negative differences" },
-    Opt { name: "edgefraction", url: "ef", kind: Kind::Float, help: "Hide edges below <f>*total" },
-    Opt {
-        name: "focus",
-        url: "f",
-        kind: Kind::Text,
-        help: "Restricts to samples going through a node matching regexp",
-    },
-    Opt { name: "granularity", url: "g", kind: Kind::Choice(GRANULARITY), help: "What is one node" },
-    Opt { name: "hide", url: "h", kind: Kind::Text, help: "Skips nodes matching regexp" },
-    Opt {
-        name: "ignore",
-        url: "i",
-        kind: Kind::Text,
-        help: "Skips paths going through any nodes matching regexp",
-    },
-    Opt { name: "intel_syntax", url: "intel", kind: Kind::Bool, help: "Show assembly in Intel syntax" },
-    Opt {
-        name: "mean",
-        url: "mean",
-        kind: Kind::Bool,
-        help: "Average sample value over first value (count)",
-    },
-    Opt { name: "nodecount", url: "n", kind: Kind::Integer, help: "Max number of nodes to show" },
-    Opt { name: "nodefraction", url: "nf", kind: Kind::Float, help: "Hide nodes below <f>*total" },
-    Opt { name: "noinlines", url: "noinlines", kind: Kind::Bool, help: "Ignore inlines." },
-    Opt {
-        name: "normalize",
-        url: "norm",
-        kind: Kind::Bool,
-        help: "Scales profile based on the base profile.",
-    },
-    Opt {
-        name: "prune_from",
-        url: "prunefrom",
-        kind: Kind::Text,
-        help: "Drops any functions below the matched frame.",
-    },
-    Opt {
-        name: "relative_percentages",
-        url: "rel",
-        kind: Kind::Bool,
-        help: "Show percentages relative to focused subgraph",
-    },
-    Opt {
-        name: "sample_index",
-        url: "si",
-        kind: Kind::Text,
-        help: "Sample value to report (0-based index or name)",
-    },
-    Opt { name: "show", url: "s", kind: Kind::Text, help: "Only show nodes matching regexp" },
-    Opt {
-        name: "show_from",
-        url: "sf",
-        kind: Kind::Text,
-        help: "Drops functions above the highest matched frame.",
-    },
-    Opt {
-        name: "showcolumns",
-        url: "showcolumns",
-        kind: Kind::Bool,
-        help: "Show column numbers at the source code line level.",
-    },
-    Opt { name: "sort", url: "sort", kind: Kind::Choice(SORT), help: "By what rows are sorted" },
-    Opt { name: "source_path", url: "", kind: Kind::Text, help: "Search path for source files" },
-    Opt {
-        name: "tagfocus",
-        url: "tf",
-        kind: Kind::Text,
-        help: "Restricts to samples with tags in range or matched by regexp",
-    },
-    Opt { name: "taghide", url: "th", kind: Kind::Text, help: "Skip tags matching this regexp" },
-    Opt {
-        name: "tagignore",
-        url: "ti",
-        kind: Kind::Text,
-        help: "Discard samples with tags in range or matched by regexp",
-    },
-    Opt {
-        name: "tagleaf",
-        url: "",
-        kind: Kind::Text,
-        help: "Adds pseudo stack frames for labels key/value pairs at the callstack leaf.",
-    },
-    Opt {
-        name: "tagroot",
-        url: "",
-        kind: Kind::Text,
-        help: "Adds pseudo stack frames for labels key/value pairs at the callstack root.",
-    },
-    Opt { name: "tagshow", url: "ts", kind: Kind::Text, help: "Only consider tags matching this regexp" },
-    Opt {
-        name: "trim",
-        url: "trim",
-        kind: Kind::Bool,
-        help: "Honor nodefraction/edgefraction/nodecount defaults",
-    },
-    Opt {
-        name: "trim_path",
-        url: "",
-        kind: Kind::Text,
-        help: "Path to trim from source paths before search",
-    },
-    Opt { name: "unit", url: "unit", kind: Kind::Text, help: "Measurement units to display" },
-    Opt {
-        name: "rust",
-        url: "rust",
-        kind: Kind::Bool,
-        help: "Names and frames as Rust developers read them",
-    },
-    Opt {
-        name: "generics",
-        url: "generics",
-        kind: Kind::Bool,
-        help: "With -rust: type parameters in full instead of <_>",
-    },
-    Opt {
-        name: "monomorphs",
-        url: "monomorphs",
-        kind: Kind::Bool,
-        help: "With -rust: each monomorphization of a function apart",
-    },
+    text("source_path", "", "Search path for source files", |of| &mut of.source_path),
+    text("tagfocus", "tf", "Restricts to samples with tags in range or matched by regexp", |of| {
+        &mut of.tagfocus
+    }),
+    text("taghide", "th", "Skip tags matching this regexp", |of| &mut of.taghide),
+    text("tagignore", "ti", "Discard samples with tags in range or matched by regexp", |of| {
+        &mut of.tagignore
+    }),
+    text("tagleaf", "", "Adds pseudo stack frames for labels key/value pairs at the callstack leaf.", |of| {
+        &mut of.tagleaf
+    }),
+    text("tagroot", "", "Adds pseudo stack frames for labels key/value pairs at the callstack root.", |of| {
+        &mut of.tagroot
+    }),
+    text("tagshow", "ts", "Only consider tags matching this regexp", |of| &mut of.tagshow),
+    switch("trim", "trim", "Honor nodefraction/edgefraction/nodecount defaults", |of| &mut of.trim),
+    text("trim_path", "", "Path to trim from source paths before search", |of| &mut of.trim_path),
+    text("unit", "unit", "Measurement units to display", |of| &mut of.unit),
+    switch("rust", "rust", "Names and frames as Rust developers read them", |of| &mut of.rust),
+    switch("generics", "generics", "With -rust: type parameters in full instead of <_>", |of| {
+        &mut of.generics
+    }),
+    switch("monomorphs", "monomorphs", "With -rust: each monomorphization of a function apart", |of| {
+        &mut of.monomorphs
+    }),
 ];
+
+/// Where the value of an option is.
+#[derive(Debug, Clone, Copy)]
+enum Field {
+    Bool(At<bool>),
+    Integer(At<i64>),
+    Float(At<f64>),
+    Text(At<String>),
+    Sort,
+    Granularity,
+}
+
+type At<T> = fn(&mut Settings) -> &mut T;
+
+const fn switch(name: &'static str, url: &'static str, help: &'static str, at: At<bool>) -> Opt {
+    Opt { name, url, kind: Kind::Bool, help, field: Field::Bool(at) }
+}
+
+const fn integer(name: &'static str, url: &'static str, help: &'static str, at: At<i64>) -> Opt {
+    Opt { name, url, kind: Kind::Integer, help, field: Field::Integer(at) }
+}
+
+const fn number(name: &'static str, url: &'static str, help: &'static str, at: At<f64>) -> Opt {
+    Opt { name, url, kind: Kind::Float, help, field: Field::Float(at) }
+}
+
+const fn text(name: &'static str, url: &'static str, help: &'static str, at: At<String>) -> Opt {
+    Opt { name, url, kind: Kind::Text, help, field: Field::Text(at) }
+}
+
+const fn words<T: Copy, const COUNT: usize>(of: [(&'static str, T); COUNT]) -> [&'static str; COUNT] {
+    let mut words = [""; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        words[at] = of[at].0;
+        at += 1;
+    }
+    words
+}
 
 /// Why an option was not set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -225,36 +199,20 @@ impl Settings {
         let option = Opt::find(name).ok_or_else(|| SetError::Unknown(name.to_owned()))?;
         let wrong =
             || SetError::Value { name: name.to_owned(), value: value.to_owned(), takes: option.takes() };
-        match option.kind {
-            Kind::Bool => {
-                let value = match value {
+        match option.field {
+            Field::Bool(at) => {
+                *at(self) = match value {
                     "" | "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
                     "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
                     _ => return Err(wrong()),
-                };
-                *self.bool_mut(name).ok_or_else(wrong)? = value;
-            }
-            Kind::Integer => self.nodecount = value.parse().map_err(|_| wrong())?,
-            Kind::Float => *self.float_mut(name).ok_or_else(wrong)? = value.parse().map_err(|_| wrong())?,
-            Kind::Text => *self.text_mut(name).ok_or_else(wrong)? = value.to_owned(),
-            Kind::Choice(_) if name == "sort" => {
-                self.sort = match value {
-                    "flat" => Sort::Flat,
-                    "cum" => Sort::Cum,
-                    _ => return Err(wrong()),
                 }
             }
-            Kind::Choice(_) => {
-                self.granularity = match value {
-                    "" => Granularity::Default,
-                    "functions" => Granularity::Functions,
-                    "filefunctions" => Granularity::FileFunctions,
-                    "files" => Granularity::Files,
-                    "lines" => Granularity::Lines,
-                    "addresses" => Granularity::Addresses,
-                    _ => return Err(wrong()),
-                }
-            }
+            Field::Integer(at) => *at(self) = value.parse().map_err(|_| wrong())?,
+            Field::Float(at) => *at(self) = value.parse().map_err(|_| wrong())?,
+            Field::Text(at) => value.clone_into(at(self)),
+            Field::Sort => self.sort = meaning(&SORT, value).ok_or_else(wrong)?,
+            Field::Granularity if value.is_empty() => self.granularity = Granularity::Default,
+            Field::Granularity => self.granularity = meaning(&GRANULARITY, value).ok_or_else(wrong)?,
         }
         Ok(())
     }
@@ -262,75 +220,25 @@ impl Settings {
     /// The value of an option as [`Settings::set`] takes it; `None` if there is no such option.
     pub fn value(&self, name: &str) -> Option<String> {
         let mut copy = self.clone();
-        Some(match Opt::find(name)?.kind {
-            Kind::Bool => copy.bool_mut(name)?.to_string(),
-            Kind::Integer => self.nodecount.to_string(),
-            Kind::Float => copy.float_mut(name)?.to_string(),
-            Kind::Text => copy.text_mut(name)?.clone(),
-            Kind::Choice(_) if name == "sort" => match self.sort {
-                Sort::Flat => "flat".to_owned(),
-                Sort::Cum => "cum".to_owned(),
-            },
-            Kind::Choice(_) => match self.granularity {
-                Granularity::Default => String::new(),
-                Granularity::Functions => "functions".to_owned(),
-                Granularity::FileFunctions => "filefunctions".to_owned(),
-                Granularity::Files => "files".to_owned(),
-                Granularity::Lines => "lines".to_owned(),
-                Granularity::Addresses => "addresses".to_owned(),
-            },
+        Some(match Opt::find(name)?.field {
+            Field::Bool(at) => at(&mut copy).to_string(),
+            Field::Integer(at) => at(&mut copy).to_string(),
+            Field::Float(at) => at(&mut copy).to_string(),
+            Field::Text(at) => std::mem::take(at(&mut copy)),
+            Field::Sort => word(&SORT, self.sort).to_owned(),
+            Field::Granularity => word(&GRANULARITY, self.granularity).to_owned(),
         })
     }
+}
 
-    fn bool_mut(&mut self, name: &str) -> Option<&mut bool> {
-        Some(match name {
-            "call_tree" => &mut self.call_tree,
-            "compact_labels" => &mut self.compact_labels,
-            "drop_negative" => &mut self.drop_negative,
-            "intel_syntax" => &mut self.intel_syntax,
-            "mean" => &mut self.mean,
-            "noinlines" => &mut self.noinlines,
-            "normalize" => &mut self.normalize,
-            "relative_percentages" => &mut self.relative_percentages,
-            "showcolumns" => &mut self.showcolumns,
-            "trim" => &mut self.trim,
-            "rust" => &mut self.rust,
-            "generics" => &mut self.generics,
-            "monomorphs" => &mut self.monomorphs,
-            _ => return None,
-        })
-    }
+/// What a word means.
+fn meaning<T: Copy>(of: &[(&str, T)], word: &str) -> Option<T> {
+    of.iter().find(|(name, _)| *name == word).map(|(_, meaning)| *meaning)
+}
 
-    fn float_mut(&mut self, name: &str) -> Option<&mut f64> {
-        Some(match name {
-            "divide_by" => &mut self.divide_by,
-            "edgefraction" => &mut self.edgefraction,
-            "nodefraction" => &mut self.nodefraction,
-            _ => return None,
-        })
-    }
-
-    fn text_mut(&mut self, name: &str) -> Option<&mut String> {
-        Some(match name {
-            "focus" => &mut self.focus,
-            "hide" => &mut self.hide,
-            "ignore" => &mut self.ignore,
-            "prune_from" => &mut self.prune_from,
-            "sample_index" => &mut self.sample_index,
-            "show" => &mut self.show,
-            "show_from" => &mut self.show_from,
-            "source_path" => &mut self.source_path,
-            "tagfocus" => &mut self.tagfocus,
-            "taghide" => &mut self.taghide,
-            "tagignore" => &mut self.tagignore,
-            "tagleaf" => &mut self.tagleaf,
-            "tagroot" => &mut self.tagroot,
-            "tagshow" => &mut self.tagshow,
-            "trim_path" => &mut self.trim_path,
-            "unit" => &mut self.unit,
-            _ => return None,
-        })
-    }
+/// The word with a meaning; empty if there is none.
+fn word<T: PartialEq>(of: &[(&'static str, T)], meaning: T) -> &'static str {
+    of.iter().find(|(_, of)| *of == meaning).map_or("", |(word, _)| word)
 }
 
 #[cfg(test)]
@@ -346,5 +254,33 @@ mod tests {
         }
         assert_eq!(settings, Settings::default());
         assert!(settings.set("nodecount", "many").is_err() && settings.set("color", "red").is_err());
+    }
+
+    #[test]
+    fn every_option_has_a_field_of_its_own() {
+        for option in OPTIONS {
+            let other = match option.kind {
+                Kind::Bool => {
+                    if Settings::default().value(option.name).as_deref() == Some("true") {
+                        "false"
+                    } else {
+                        "true"
+                    }
+                }
+                Kind::Integer | Kind::Float => "7",
+                Kind::Text => "other",
+                Kind::Choice(words) => words[0],
+            };
+            let mut settings = Settings::default();
+            assert_eq!(settings.set(option.name, other), Ok(()), "{}", option.name);
+            for read in OPTIONS {
+                let expected = if read.name == option.name {
+                    Some(other.to_owned())
+                } else {
+                    Settings::default().value(read.name)
+                };
+                assert_eq!(settings.value(read.name), expected, "{} after {}", read.name, option.name);
+            }
+        }
     }
 }

@@ -12,9 +12,9 @@ pub struct Settings {
     pub unit: String,
     /// Without the lines from `File:` to `Duration:`.
     pub compact_labels: bool,
-    /// Directories with source files, separated by `:`.
+    /// Directories with source files: a [list of paths](super::path_list).
     pub source_path: String,
-    /// Prefixes to remove from source files before they are searched, separated by `:`.
+    /// Prefixes to remove from source files before they are searched: a [list of paths](super::path_list).
     pub trim_path: String,
     /// Intel's syntax for instructions, instead of AT&T's.
     pub intel_syntax: bool,

@@ -1,6 +1,7 @@
 //! The menus: links and forms that work without scripts. `page.js` adds arrows, Escape and keys.
 
 use maud::{Markup, html};
+use rgops_pprof::profile::sample_type_position;
 use rgops_pprof::settings::{Kind, Opt};
 
 use super::around::Around;
@@ -106,16 +107,12 @@ fn sample_types(around: &Around<'_>) -> Markup {
     }
 }
 
-/// The position of the chosen sample type: by name, by number, the profile's default, the last.
+/// The position of the sample type that reports are about; `None` if the query asks for one that is not there.
 fn current_sample_type(around: &Around<'_>) -> Option<usize> {
     let profile = &around.analyser.profile;
-    let named = |name: &str| profile.sample_types.iter().position(|of| profile.text(of.kind) == name);
-    let wanted = &*around.query.settings.sample_index;
-    let wanted = match wanted {
-        "" => named(profile.text(profile.default_sample_type)),
-        wanted => named(wanted).or_else(|| wanted.parse().ok()),
-    };
-    wanted.or_else(|| profile.sample_types.len().checked_sub(1))
+    let names: Vec<&str> = profile.sample_types.iter().map(|of| profile.text(of.kind)).collect();
+    let default = profile.text(profile.default_sample_type);
+    sample_type_position(&names, default, &around.query.settings.sample_index).ok()
 }
 
 fn refine(around: &Around<'_>) -> Markup {

@@ -1,6 +1,7 @@
 //! Functions in pages: patterns that match one, links to its other views, and cells with values.
 
 use maud::{Markup, html};
+use rgops_pprof::Pattern;
 use rgops_pprof::measurement::percentage;
 
 use crate::page::Ask;
@@ -11,18 +12,7 @@ const NAME_CHARS: usize = 400;
 
 /// The regular expression, in Go's syntax, that matches this name alone.
 pub(super) fn pattern_of(name: &str) -> String {
-    format!("^{}$", escape(name))
-}
-
-fn escape(name: &str) -> String {
-    let mut pattern = String::with_capacity(name.len());
-    for character in name.chars() {
-        if "\\.+*?()|[]{}^$".contains(character) {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern
+    format!("^{}$", Pattern::escape(name))
 }
 
 /// The address of a view of this function.
@@ -31,7 +21,7 @@ pub(super) fn address(ask: &Ask<'_>, route: &str, name: &str) -> String {
         let key = view.own.first().copied().unwrap_or("fn");
         let value = match (key, route) {
             // Names of instructions have an address before them, and a line behind.
-            ("fn", "disasm") => format!("(^| ){}( |$)", escape(name)),
+            ("fn", "disasm") => format!("(^| ){}( |$)", Pattern::escape(name)),
             ("fn", _) => pattern_of(name),
             _ => name.to_owned(),
         };
@@ -96,7 +86,7 @@ mod tests {
     #[test]
     fn a_pattern_matches_its_name_alone() {
         let name = "<a::B<[u8]> as C>::{closure#0}(x|y)^$\\d.*é-&~ #";
-        let pattern = rgops_pprof::Pattern::new(&pattern_of(name)).expect("it is a pattern");
+        let pattern = Pattern::new(&pattern_of(name)).expect("it is a pattern");
         assert!(pattern.is_match(name) && !pattern.is_match(&format!("{name} ")));
         assert_eq!(pattern_of("a.b"), "^a\\.b$");
     }

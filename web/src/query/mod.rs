@@ -77,15 +77,8 @@ impl Query {
     pub(crate) fn search(&self) -> Option<Pattern> {
         let text = self.own("q").filter(|text| !text.is_empty())?;
         let flags = if text.chars().any(char::is_uppercase) { "" } else { "(?i)" };
-        let literal = || {
-            let escape = |character: char| match character {
-                character if character.is_ascii_punctuation() => vec!['\\', character],
-                character => vec![character],
-            };
-            text.chars().flat_map(escape).collect::<String>()
-        };
         let pattern = Pattern::new(&format!("{flags}{text}"));
-        pattern.or_else(|_| Pattern::new(&format!("{flags}{}", literal()))).ok()
+        pattern.or_else(|_| Pattern::new(&format!("{flags}{}", Pattern::escape(text)))).ok()
     }
 
     /// The same with a parameter of the view; without it if `value` is empty.

@@ -7,7 +7,7 @@ use crate::graph::{Calls, Edge, Graph, NodeId, NodeTags, Options, Trim, Trimmed,
 use crate::measurement::percentage;
 use crate::paths::file_name;
 use crate::refine::Refined;
-use crate::report::{legend, unit};
+use crate::report::{cells, legend, unit};
 
 /// The most calls of a picture that we draw.
 const MOST_DRAWN_EDGES: usize = 20_000;
@@ -96,7 +96,7 @@ impl Drawing {
         let trimmed = Trimmed::of(refined, Trim { is_picture: true, options }, work)?;
         let graph = &trimmed.graph;
         let values = trimmed.shown.iter().map(|node| graph.value(*node));
-        let output_unit = unit::output_unit(refined, values.clone().map(|value| (value.flat(), value.cum())));
+        let output_unit = unit::output_unit(refined, &trimmed);
         let part = legend::Part { dropped_edges: trimmed.dropped_edges, ..legend::Part::of(&trimmed) };
         let largest = values.map(|value| value.flat().wrapping_abs() as f64).fold(0.0, f64::max);
         let mut ids = vec![0; graph.nodes.len()];
@@ -133,8 +133,7 @@ impl Drawing {
 
     /// A value as the drawing shows it: `4.92s`.
     pub fn value(&self, value: i64) -> String {
-        let divided = crate::measurement::divided(value, self.divide_by);
-        crate::measurement::label(divided, &self.unit, &self.output_unit)
+        cells::value(value, self.divide_by, &self.unit, &self.output_unit)
     }
 
     /// The share of a value in the total: `98.17%`.

@@ -7,8 +7,8 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
 use rgops_inspect::text::escape;
-use rgops_pprof::Profile;
 use rgops_pprof::settings::{Kind, OPTIONS, Opt};
+use rgops_pprof::{Pattern, Profile};
 
 use super::commands;
 
@@ -166,19 +166,9 @@ fn pair(shown: &str, replacement: String) -> Pair {
 
 /// A regular expression without blanks that matches `name`: words of a command end at a blank.
 fn expression(name: &str) -> String {
-    let mut expression = String::with_capacity(name.len());
-    for character in name.chars() {
-        match character {
-            '\\' | '.' | '+' | '*' | '?' | '(' | ')' | '|' | '[' | ']' | '{' | '}' | '^' | '$' => {
-                expression.push('\\');
-                expression.push(character);
-            }
-            // Also control characters, which could not be typed.
-            _ if character.is_whitespace() || character.is_control() => expression.push('.'),
-            _ => expression.push(character),
-        }
-    }
-    expression
+    // Also control characters, which could not be typed.
+    let is_replaced = |character: char| character.is_whitespace() || character.is_control();
+    Pattern::escape(name).chars().map(|one| if is_replaced(one) { '.' } else { one }).collect()
 }
 
 impl Completer for Completion {

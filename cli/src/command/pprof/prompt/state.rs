@@ -1,7 +1,7 @@
 //! What the prompt remembers between commands: the options, and how one is set by name.
 
 use rgops_pprof::Settings;
-use rgops_pprof::profile::Profile;
+use rgops_pprof::profile::{Profile, sample_type_position};
 use rgops_pprof::settings::{Kind, OPTIONS, Opt};
 
 use super::help::OPTIONS_OF_OURS;
@@ -13,15 +13,14 @@ pub(super) struct State {
     /// The file for the next reports; empty for the screen.
     pub(super) output: String,
     pub(super) sample_types: Vec<String>,
-    default_sample_type: Option<usize>,
+    default_sample_type: String,
 }
 
 impl State {
     pub(super) fn new(profile: &Profile, settings: Settings) -> State {
         let sample_types: Vec<String> =
             profile.sample_types.iter().map(|of| profile.text(of.kind).to_owned()).collect();
-        let default = profile.text(profile.default_sample_type);
-        let default_sample_type = sample_types.iter().position(|kind| !default.is_empty() && kind == default);
+        let default_sample_type = profile.text(profile.default_sample_type).to_owned();
         State { settings, output: String::new(), sample_types, default_sample_type }
     }
 
@@ -70,7 +69,8 @@ impl State {
                 Err(_) => Err(format!("strconv.ParseFloat: parsing {value:?}: invalid syntax")),
             },
             Kind::Text if option.name == "sample_index" => {
-                let kind = self.sample_type(value)?.to_owned();
+                let at = sample_type_position(&self.sample_types, &self.default_sample_type, value)?;
+                let kind = self.sample_types.get(at).cloned().unwrap_or_default();
                 self.store(option, &kind)
             }
             Kind::Text => self.store(option, value),
@@ -83,30 +83,6 @@ impl State {
 
     fn store(&mut self, option: &Opt, value: &str) -> Result<(), String> {
         self.settings.set(option.name, value).map_err(|error| error.to_string())
-    }
-
-    /// The sample type that `value` names, by its name or its position.
-    fn sample_type(&self, value: &str) -> Result<&str, String> {
-        let types = &self.sample_types;
-        let invalid = || format!("invalid sample_index {value:?}");
-        if value.is_empty() {
-            let at = self.default_sample_type.or(types.len().checked_sub(1)).ok_or_else(invalid)?;
-            return types.get(at).map(String::as_str).ok_or_else(invalid);
-        }
-        if let Ok(at) = value.parse::<i64>() {
-            let found = usize::try_from(at).ok().and_then(|at| types.get(at));
-            let last = types.len() as i64 - 1;
-            return found
-                .map(String::as_str)
-                .ok_or_else(|| format!("sample_index {value} is outside the range [0..{last}]"));
-        }
-        // Older options say `inuse_space` for what older profiles name `space`.
-        let short = value.strip_prefix("inuse_").unwrap_or(value);
-        types
-            .iter()
-            .find(|kind| *kind == value || *kind == short)
-            .map(String::as_str)
-            .ok_or_else(|| format!("sample_index {value:?} must be one of: [{}]", types.join(" ")))
     }
 
     /// What `options` prints: pprof's options by name, then ours.

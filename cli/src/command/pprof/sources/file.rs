@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use rgops_pprof::Profile;
-use rgops_pprof::read_profile;
+use rgops_pprof::{Profile, read_beginning, read_profile};
 
 use super::kind;
 use crate::exit::{Exit, Failure};
@@ -57,9 +56,29 @@ pub(super) fn profile(bytes: &[u8], what: impl Fn() -> String) -> Result<Profile
         Ok(_) => String::new(),
         Err(error) => error.to_string(),
     };
-    let (why, fix) = match kind::of_others(bytes) {
+    let decompressed = || kind::of_others(&read_beginning(bytes, kind::BEGINNING).ok()?);
+    let (why, fix) = match kind::of_others(bytes).or_else(decompressed) {
         Some((why, fix)) => (why.to_owned(), fix),
         None => (error, "pass a file that rgops, pprof or another profiler wrote for pprof"),
     };
     Err(Failure::new(Exit::Usage, what(), why, fix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `main;checkout 12` and a line feed, by gzip: a block that is stored (RFC 1951, 3.2.4).
+    const GZIPPED: &[u8] =
+        b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01\x11\0\xee\xffmain;checkout 12\n\xa4\xbf\x20\x64\x11\0\0\0";
+
+    #[test]
+    fn a_compressed_text_is_refused_as_the_text_is() {
+        let why =
+            |bytes: &[u8]| profile(bytes, || "cannot open it".to_owned()).map(|_| ()).map_err(|it| it.why);
+        assert_eq!(why(GZIPPED), why(b"main;checkout 12\n"));
+        assert!(why(GZIPPED).is_err_and(|why| why.contains("it is text")));
+        // What is damaged is said of what cannot be decompressed.
+        assert!(why(&GZIPPED[..20]).is_err_and(|why| why.contains("decompress")));
+    }
 }

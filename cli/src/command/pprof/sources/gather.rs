@@ -1,7 +1,7 @@
 //! Opens all sources, at the same time, and merges them.
 
-use rgops_pprof::Profile;
 use rgops_pprof::merge::{self, Base, MergeError};
+use rgops_pprof::{Profile, Stop};
 
 use super::address::Address;
 use super::interrupt::Running;
@@ -81,7 +81,8 @@ pub(crate) fn gather(wanted: &Wanted, bases: &Wanted, arguments: &Arguments) -> 
     if !taken_bases.is_empty() {
         let base = if arguments.base.is_diff { Base::Compared } else { Base::Subtracted };
         let is_normalized = arguments.settings()?.0.normalize;
-        profile = merge::subtract(profile, combined(taken_bases)?, base, is_normalized)
+        // Ctrl-C ends the process, so nothing else stops it.
+        profile = merge::subtract(profile, combined(taken_bases)?, base, is_normalized, Stop::never())
             .map_err(|error| unmergeable(&error))?;
     }
     Ok(Gathered { profile, sources, addresses, is_remote, is_partial })

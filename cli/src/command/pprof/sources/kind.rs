@@ -1,7 +1,7 @@
 //! What a file is that is no profile of pprof, by its beginning, and what to do with it.
 
 /// The longest beginning that is looked at.
-const BEGINNING: usize = 4096;
+pub(super) const BEGINNING: usize = 4096;
 
 /// Why `bytes` are no profile, and the fix; `None` if nothing is known about them.
 pub(super) fn of_others(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
