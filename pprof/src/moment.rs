@@ -2,9 +2,18 @@
 
 /// A time given in nanoseconds since the Unix epoch, in UTC: `2026-11-22 22:27:20 UTC`.
 pub fn utc(unix_ns: u64) -> String {
-    let seconds = unix_ns / 1_000_000_000;
-    let (year, month, day) = civil_date((seconds / 86_400) as i64);
-    let (hour, minute, second) = (seconds % 86_400 / 3_600, seconds % 3_600 / 60, seconds % 60);
+    utc_of_seconds((unix_ns / 1_000_000_000) as i64)
+}
+
+/// The same of a time that may be before the epoch.
+pub(crate) fn utc_signed(unix_ns: i64) -> String {
+    utc_of_seconds(unix_ns.div_euclid(1_000_000_000))
+}
+
+fn utc_of_seconds(seconds: i64) -> String {
+    let (year, month, day) = civil_date(seconds.div_euclid(86_400));
+    let of_day = seconds.rem_euclid(86_400);
+    let (hour, minute, second) = (of_day / 3_600, of_day % 3_600 / 60, of_day % 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
@@ -78,5 +87,7 @@ mod tests {
         assert_eq!(utc(1_795_386_440_000_000_000), "2026-11-22 22:27:20 UTC");
         assert_eq!(utc(951_782_400_000_000_000), "2000-02-29 00:00:00 UTC");
         assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(utc_signed(-1), "1969-12-31 23:59:59 UTC");
+        assert_eq!(utc_signed(951_782_400_000_000_000), "2000-02-29 00:00:00 UTC");
     }
 }

@@ -22,6 +22,8 @@ const COMPILED_BYTES: usize = 4 << 20;
 const LEAST_COMPILED_BYTES: usize = 64 << 10;
 /// The longest expression: they may come from a file, in `drop_frames`.
 const LONGEST_BYTES: usize = 64 << 10;
+/// The most that a part can be repeated in Go.
+const MOST_REPEATS: u64 = 1000;
 
 impl Pattern {
     /// Compiles `text`.
@@ -38,7 +40,8 @@ impl Pattern {
         if text.len() > LONGEST_BYTES {
             return Err(format!("error parsing regexp: it is longer than {} kB", LONGEST_BYTES >> 10));
         }
-        regex::RegexBuilder::new(&translate(text))
+        let translated = translate(text).map_err(|why| format!("error parsing regexp: {why}"))?;
+        regex::RegexBuilder::new(&translated)
             .octal(true)
             .size_limit(bytes)
             .dfa_size_limit(bytes)
@@ -92,17 +95,43 @@ fn reason(error: &regex::Error) -> String {
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// From Go's syntax to that of `regex`.
-fn translate(text: &str) -> String {
+/// From Go's syntax to that of `regex`, or why Go refuses it and `regex` does not.
+fn translate(text: &str) -> Result<String, String> {
     let mut out = String::with_capacity(text.len() + 8);
     let mut rest = text;
+    let mut is_repeated = false;
     while let Some(first) = rest.chars().next() {
+        if let Some(length) = repetition_length(rest) {
+            let operator = &rest[..length];
+            if is_repeated {
+                return Err(format!("invalid nested repetition operator: `{operator}`"));
+            }
+            let mut counts = operator.split(|letter: char| !letter.is_ascii_digit());
+            let is_too_often =
+                |count: &str| !count.is_empty() && count.parse().unwrap_or(u64::MAX) > MOST_REPEATS;
+            if counts.any(is_too_often) {
+                return Err(format!("invalid repeat count: `{operator}`"));
+            }
+            is_repeated = true;
+            out.push_str(operator);
+            rest = &rest[length..];
+            if let Some(lazy) = rest.strip_prefix('?') {
+                out.push('?');
+                rest = lazy;
+            }
+            continue;
+        }
+        is_repeated = false;
         match first {
             '\\' => rest = escape(rest, false, &mut out),
             '[' => rest = class(rest, &mut out),
-            '{' if repeat_length(rest).is_none() => {
+            '{' => {
                 out.push_str("\\{");
                 rest = &rest[1..];
+            }
+            '(' if rest.starts_with("(?") => {
+                out.push_str("(?");
+                rest = &rest[2..];
             }
             _ => {
                 out.push(first);
@@ -110,7 +139,16 @@ fn translate(text: &str) -> String {
             }
         }
     }
-    out
+    Ok(out)
+}
+
+/// The length of what repeats, at the start of `text`: `*`, `+`, `?` or `{2,3}`.
+fn repetition_length(text: &str) -> Option<usize> {
+    match text.bytes().next()? {
+        b'*' | b'+' | b'?' => Some(1),
+        b'{' => repeat_length(text),
+        _ => None,
+    }
 }
 
 /// The length of `{2}`, `{2,}` or `{2,3}` at the start of `text`. Looks no further than the next `{`, so that many of
@@ -267,6 +305,14 @@ mod tests {
         for wrong in ["(", "a)", "*a", "[a", "\\", "(?z)", "a{2000000}{2000000}"] {
             let said = Pattern::new(wrong).map(|_| ()).expect_err(wrong);
             assert!(said.starts_with("error parsing regexp: ") && said.len() > 22, "{wrong}: {said}");
+        }
+        for wrong in ["a**", "a+?*", "a?+", "a{2}{3}", "(a)*{2}", "[a]?*", "a{1001}", "a{2,1001}", "a{1001,}"]
+        {
+            let said = Pattern::new(wrong).map(|_| ()).expect_err(wrong);
+            assert!(said.starts_with("error parsing regexp: invalid "), "{wrong}: {said}");
+        }
+        for right in ["a*?", "a{1000}?", "(?:a*)*", "a*b*", "a\\**", "[*]*", "(?i)a+", "{*", "\\Q*\\E*"] {
+            assert!(Pattern::new(right).is_ok(), "{right}");
         }
         assert_eq!(Pattern::new("(").map(|_| ()), Err("error parsing regexp: unclosed group".to_owned()));
     }

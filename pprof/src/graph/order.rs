@@ -49,6 +49,7 @@ impl Graph<'_> {
         let mut named: Vec<(String, NodeId)> = nodes.iter().map(|node| (self.name(*node), *node)).collect();
         named.sort_by(|(left_name, left), (right_name, right)| {
             let (one, other) = (self.info(*left), self.info(*right));
+            // Names begin with the address, if there is one.
             let by_name = if one.address != 0 && other.address != 0 && one.address != other.address {
                 one.address.cmp(&other.address)
             } else {
@@ -62,8 +63,9 @@ impl Graph<'_> {
                 }
             };
             // The tool leaves nodes of one name that differ in what names do not show in any order: here it is theirs in
-            // the profile.
-            by_name.then_with(|| if one == other { by_value() } else { Ordering::Equal })
+            // the profile. It must be an order of all: sorting panics at one that is not.
+            let info = |node: NodeId| self.nodes.get(node as usize).map_or(0, |node| node.info);
+            by_name.then_with(|| info(*left).cmp(&info(*right))).then_with(by_value)
         });
         for (place, (_, node)) in nodes.iter_mut().zip(named) {
             *place = node;
@@ -72,13 +74,13 @@ impl Graph<'_> {
 
     /// The order of calls: the heaviest first, then by the names of caller and callee. `names` are by node.
     pub fn compare_edges(&self, left: &Edge, right: &Edge) -> Ordering {
-        if left.weight != right.weight {
-            return right.weight.wrapping_abs().cmp(&left.weight.wrapping_abs());
-        }
+        // Weights that differ only in their sign, as in differences, are equal: sorting panics if names decided only
+        // between equal weights.
+        let by_weight = right.weight.wrapping_abs().cmp(&left.weight.wrapping_abs());
         let by = |one: NodeId, other: NodeId| {
             if one == other { Ordering::Equal } else { self.name(one).cmp(&self.name(other)) }
         };
-        by(left.from, right.from).then_with(|| by(left.to, right.to))
+        by_weight.then_with(|| by(left.from, right.from)).then_with(|| by(left.to, right.to))
     }
 
     /// The calls at `positions`, sorted.
@@ -113,5 +115,31 @@ impl Graph<'_> {
         };
         let of_edges: f64 = edges.iter().map(|at| part(weight(at))).sum();
         if own > 0 { of_edges + part(own) } else { of_edges }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Calls, Options, Work};
+    use super::*;
+    use crate::profile::sketch::sketch;
+    use crate::refine::Refined;
+    use crate::{Format, Settings, Stop};
+
+    #[test]
+    fn calls_of_opposite_weights_are_ordered_by_name() {
+        // In differences. If they were equal to each other only, sorting could panic.
+        let profile = sketch(&["main;a 1,5", "main;b 1,-5", "main;c 1,5", "main;d 1,-5"]);
+        let refined =
+            Refined::of(&profile, &Settings::default(), Format::Tree, Stop::never()).expect("it is whole");
+        let options = Options { object_names: false, is_tree: false, calls: Calls::All, has_tags: false };
+        let graph = Graph::of(&refined, options, &mut Work::new(Stop::never())).expect("it fits");
+        let mut positions: Vec<u32> = (0..4).collect();
+        for _ in 0..4 {
+            positions.rotate_left(1);
+            let names: Vec<String> =
+                graph.sorted_edges(&positions).iter().map(|edge| graph.name(edge.to)).collect();
+            assert_eq!(names, ["a", "b", "c", "d"]);
+        }
     }
 }

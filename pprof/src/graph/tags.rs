@@ -1,5 +1,6 @@
 //! Tags: the part of a node's value that samples with certain labels have.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::measurement::label;
@@ -71,13 +72,9 @@ pub fn sort_tags(tags: &mut [Tag], by_flat: bool) {
     let size = |value: i64| std::cmp::Reverse(value.wrapping_abs());
     tags.sort_by(|left, right| {
         let (one, other) = (&left.value, &right.value);
-        if !by_flat && one.cum != other.cum {
-            return size(one.cum).cmp(&size(other.cum));
-        }
-        if one.flat != other.flat {
-            return size(one.flat).cmp(&size(other.flat));
-        }
-        left.name.cmp(&right.name)
+        // Values that differ only in their sign are equal: sorting panics if they were only so to each other.
+        let by_cum = if by_flat { Ordering::Equal } else { size(one.cum).cmp(&size(other.cum)) };
+        by_cum.then_with(|| size(one.flat).cmp(&size(other.flat))).then_with(|| left.name.cmp(&right.name))
     });
 }
 
@@ -204,6 +201,18 @@ mod tests {
     use super::*;
     use crate::profile::sketch::sketch;
     use crate::{Format, Settings, Stop};
+
+    #[test]
+    fn tags_of_opposite_values_are_ordered_by_name() {
+        let tag = |name: &str, cum| Tag {
+            name: name.to_owned(),
+            value: Value { cum, ..Value::default() },
+            ..Tag::default()
+        };
+        let mut tags = [tag("d", -5), tag("c", 5), tag("b", -5), tag("a", 5), tag("e", 7)];
+        sort_tags(&mut tags, false);
+        assert_eq!(tags.map(|tag| tag.name), ["e", "a", "b", "c", "d"]);
+    }
 
     #[test]
     fn tens_of_thousands_of_sets_of_labels_take_no_longer_each() {

@@ -2,7 +2,7 @@
 
 use super::refined::Refined;
 use crate::measurement::{divided, label, percentage, scale};
-use crate::moment::utc;
+use crate::moment::utc_signed;
 use crate::paths::file_name;
 
 impl Refined {
@@ -28,8 +28,8 @@ impl Refined {
         if !profile.doc_url.is_empty() {
             lines.push(format!("Doc: {}", profile.text(profile.doc_url)));
         }
-        if let Ok(time @ 1..) = u64::try_from(profile.time_ns) {
-            lines.push(format!("Time: {}", utc(time)));
+        if profile.time_ns != 0 {
+            lines.push(format!("Time: {}", utc_signed(profile.time_ns)));
         }
         if profile.duration_ns != 0 {
             let duration = label(profile.duration_ns, "nanoseconds", "auto");

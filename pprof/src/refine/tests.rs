@@ -159,10 +159,14 @@ fn the_header_says_what_the_profile_is() {
     profile.duration_ns = 200;
     profile.comments = vec![profile.texts.intern("#hidden"), profile.texts.intern("build 7")];
     profile.time_ns = 951_782_400_000_000_000;
-    let refined = Refined::of(&profile, &Settings::default(), Format::Top, Stop::never()).expect("it fits");
+    let refined = |profile: &crate::Profile| {
+        Refined::of(profile, &Settings::default(), Format::Top, Stop::never()).expect("it fits")
+    };
     let header = ["File: shop", "build 7", "Type: cpu", "Time: 2000-02-29 00:00:00 UTC"];
-    assert_eq!(refined.header("ns")[..4], header);
-    assert_eq!(refined.header("us")[4], "Duration: 200ns, Total samples = 0.10us (50.00%)");
+    assert_eq!(refined(&profile).header("ns")[..4], header);
+    assert_eq!(refined(&profile).header("us")[4], "Duration: 200ns, Total samples = 0.10us (50.00%)");
+    profile.time_ns = -1;
+    assert_eq!(refined(&profile).header("ns")[3], "Time: 1969-12-31 23:59:59 UTC");
 }
 
 #[test]

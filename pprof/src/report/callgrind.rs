@@ -76,7 +76,13 @@ impl<'p> Callgrind<'p> {
             let caller =
                 self.trimmed.adjacency.incoming(node).first().filter(|_| self.refined.settings.call_tree);
             let caller = caller.and_then(|at| graph.edges.get(*at as usize)).map(|edge| edge.from);
-            (caller, Info { address: 0, line: 0, column: 0, ..*graph.info(node) })
+            let info = graph.info(node);
+            // What has neither an address nor a line stands for itself, even if it has a column.
+            let function = match (info.address, info.line) {
+                (0, 0) => *info,
+                _ => Info { address: 0, line: 0, column: 0, ..*info },
+            };
+            (caller, function)
         };
         let mut by_name: HashMap<_, HashMap<_, usize>> = HashMap::new();
         let name_of = |node: NodeId| (graph.info(node).file, graph.info(node).name);

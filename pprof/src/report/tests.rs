@@ -223,3 +223,46 @@ fn reports_end_when_they_are_stopped_or_do_not_fit() {
     let stopped = write(&profile(), &request, &Nothing, stop, &mut Vec::new());
     assert!(matches!(stopped, Err(ReportError::Stopped(_))));
 }
+
+#[test]
+fn values_of_differences_that_are_opposite_are_sorted_without_a_panic() {
+    // 200 functions and tags with values of 1 and -1.
+    let lines: Vec<String> = (0..200)
+        .map(|at| {
+            let (function, value) = (at * 37 % 200, if at * 11 % 7 < 3 { 1 } else { -1 });
+            format!("main;f{function} 1,{value} key=t{function} bytes:{}", at * 17 % 199)
+        })
+        .collect();
+    let profile = crate::profile::sketch::sketch(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    for format in [Format::Top, Format::Tree, Format::Dot, Format::Callgrind, Format::Tags, Format::Traces] {
+        for option in ["call_tree", "mean", "drop_negative"] {
+            let mut settings = Settings::default();
+            settings.set(option, "true").unwrap();
+            settings.set("nodefraction", "0").unwrap();
+            let request = Request { format, argument: None, settings };
+            let mut text = Vec::new();
+            write(&profile, &request, &Nothing, Stop::never(), &mut text).unwrap();
+            assert!(!text.is_empty());
+        }
+    }
+}
+
+#[test]
+fn in_callgrind_columns_of_a_function_without_lines_are_told_apart() {
+    let mut profile = crate::profile::sketch::sketch(&["main;f 1,10", "main;g 1,10"]);
+    for location in profile.locations.iter_mut().skip(1) {
+        location.address = 0;
+        (location.lines[0].line, location.lines[0].function) = (0, crate::profile::FunctionId(1));
+    }
+    profile.locations[0].lines[0].column = 4;
+    let request = Request { format: Format::Callgrind, argument: None, settings: Settings::default() };
+    let written = |profile: &crate::Profile| {
+        let mut text = Vec::new();
+        write(profile, &request, &Nothing, Stop::never(), &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    };
+    assert!(!written(&profile).contains("/2]"), "{}", written(&profile));
+    let last = profile.locations.len() - 1;
+    profile.locations[last].lines[0].column = 5;
+    assert!(written(&profile).contains("/2]"), "{}", written(&profile));
+}

@@ -39,6 +39,11 @@ impl<'e> SourceLines<'e> {
         self.file(path).as_ref().err().map(String::as_str)
     }
 
+    /// The same of a file of which a line was asked for: one that no line is shown of is not missed.
+    pub(super) fn known_error(&self, path: &str) -> Option<&str> {
+        self.files.get(path)?.as_ref().err().map(String::as_str)
+    }
+
     fn file(&mut self, path: &str) -> &Result<File, String> {
         if !self.files.contains_key(path) {
             let read = match self.environment.source(path, self.settings) {

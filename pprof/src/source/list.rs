@@ -93,7 +93,7 @@ fn file(
         let (flat, cum) = sum(nodes.map(|node| graph.value(*node)));
         lines.push(ListedLine { number, text: text.to_owned(), flat, cum });
     }
-    let lines = match sources.error(path) {
+    let lines = match sources.known_error(path) {
         Some(why) => Err(why.to_owned()),
         None => Ok(lines),
     };

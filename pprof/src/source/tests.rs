@@ -124,6 +124,16 @@ ROUTINE ======================== main in src/main.rs
 }
 
 #[test]
+fn a_file_of_which_no_line_is_listed_is_not_missed() {
+    let mut profile = profile();
+    profile.locations[0].lines.truncate(1);
+    profile.locations[0].lines[0].line = -7;
+    let list =
+        |profile: &Profile| report_of(profile, Format::List, "run", &crate::environment::Nothing).unwrap();
+    assert!(list(&profile).ends_with("75.00% of Total\n"), "{}", list(&profile));
+}
+
+#[test]
 fn disasm_counts_a_sample_within_an_instruction_at_its_start() {
     let expected = "\
 Total: 40
