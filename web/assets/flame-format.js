@@ -1,7 +1,7 @@
 // Values as text, in the units that pprof's reports have.
 
 const SCALES = {
-  time: [['ns', 1], ['us', 1e3], ['ms', 1e6], ['s', 1e9], ['mins', 6e10], ['hrs', 3.6e12]],
+  time: [['ns', 1], ['us', 1e3], ['ms', 1e6], ['s', 1e9], ['hrs', 3.6e12]],
   bytes: [['B', 1], ['kB', 1024], ['MB', 2 ** 20], ['GB', 2 ** 30], ['TB', 2 ** 40], ['PB', 2 ** 50]],
 };
 
@@ -21,6 +21,7 @@ export function formatValue(value, unit) {
     const count = value.toLocaleString('en', { maximumFractionDigits: 2 });
     return unit === '' || unit === 'count' ? count : `${count} ${unit}`;
   }
+  if (value === 0) return '0';
   const base = value * known[1];
   const size = Math.abs(base);
   let [name, by] = SCALES[known[0]][0];

@@ -27,6 +27,7 @@ class FlameGraph {
     this.hover = null;
     this.found = null;
     this.asked = 0;
+    this.isPrinted = false;
     this.show(data);
     this.listen();
   }
@@ -97,10 +98,18 @@ class FlameGraph {
   }
 
   resize() {
+    if (this.isPrinted) return;
     this.space.style.height = `${this.rows * this.rowHeight + 4}px`;
     this.painter.resize(this.view.clientWidth, Math.max(this.view.clientHeight, 1));
     byId('flame-canvas').style.height = `${this.view.clientHeight}px`;
     this.draw();
+  }
+
+  /// Draws all rows for paper, as far as a canvas has room.
+  print() {
+    this.isPrinted = true;
+    this.painter.resize(Math.min(this.view.clientWidth, 1000), Math.min(this.rows * this.rowHeight, 12000));
+    this.paint();
   }
 
   /// Scrolls to where the root is in sight, with as much as there is room for of its larger side.
@@ -115,22 +124,26 @@ class FlameGraph {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      const drawn = this.painter.draw({
-        layout: this.layout,
-        level: (row) => this.level(row),
-        rowOf: (box) => this.rowOf(box),
-        rows: this.rows,
-        rowHeight: this.rowHeight,
-        top: this.top,
-        isUp: this.state.isUp,
-        hits: this.found?.hits ?? null,
-        isPivotHit: this.found?.pivot ?? false,
-        hover: this.hover,
-        selected: this.selected,
-        ...this.window,
-      });
-      byId('flame').dataset.drawn = String(drawn);
+      this.paint();
     });
+  }
+
+  paint() {
+    const drawn = this.painter.draw({
+      layout: this.layout,
+      level: (row) => this.level(row),
+      rowOf: (box) => this.rowOf(box),
+      rows: this.rows,
+      rowHeight: this.rowHeight,
+      top: this.isPrinted ? 0 : this.top,
+      isUp: this.state.isUp,
+      hits: this.found?.hits ?? null,
+      isPivotHit: this.found?.pivot ?? false,
+      hover: this.hover,
+      selected: this.selected,
+      ...this.window,
+    });
+    byId('flame').dataset.drawn = String(drawn);
   }
 
   // Values as text.
@@ -292,6 +305,8 @@ class FlameGraph {
     byId('flame-help').addEventListener('click', () => byId('keys').showModal());
     window.addEventListener('popstate', () => this.back());
     new ResizeObserver(() => this.resize()).observe(view);
+    window.addEventListener('beforeprint', () => this.print());
+    window.addEventListener('afterprint', () => { this.isPrinted = false; this.resize(); });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { this.theme(); this.draw(); });
     onSearch((text) => this.search(text));
     const keys = byId('flame-keys');

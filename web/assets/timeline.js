@@ -2,6 +2,7 @@
 
 import { visible } from './visible.js';
 import { readColors } from './flame-draw.js';
+import { CLASS_NAMES } from './flame-facts.js';
 import { formatValue } from './flame-format.js';
 import { viewAddress } from './page.js';
 
@@ -30,8 +31,10 @@ function start(data) {
   const axis = document.createElement('div');
   axis.className = 'timeline-axis';
   const ticks = document.createElement('div');
-  for (let at = 0; at <= 6; at += 1) {
-    ticks.append(Object.assign(document.createElement('span'), { textContent: formatValue((length * at) / 6, 'ns') }));
+  for (const at of times(length)) {
+    const tick = Object.assign(document.createElement('span'), { textContent: formatValue(at, 'ns') });
+    tick.style.left = `${(100 * at) / Math.max(1, length)}%`;
+    ticks.append(tick);
   }
   axis.append(document.createElement('span'), ticks);
   lanes.append(axis);
@@ -47,10 +50,20 @@ function start(data) {
   const used = data.classes.filter((_, at) => data.lanes.some((lane) => lane.values.some((part) => part[at] > 0)));
   document.getElementById('timeline-legend').append(...used.map((name) => {
     const entry = document.createElement('span');
-    entry.append(Object.assign(document.createElement('i'), { className: name }), name);
+    entry.append(Object.assign(document.createElement('i'), { className: name }), CLASS_NAMES[name] ?? name);
     return entry;
   }));
   if (canvases.length) selection(data, lanes, canvases[0], mark, length);
+}
+
+/// Round times for the axis: at most 7, the last far enough from the end to be written.
+function times(length) {
+  const least = length / 6;
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, least)));
+  const step = power * [1, 2, 5, 10].find((by) => by * power >= least);
+  const all = [];
+  for (let at = 0; at <= length * 0.96; at += step) all.push(at);
+  return all;
 }
 
 function paint(canvas, lane, data, most, colors) {

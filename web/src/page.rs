@@ -3,7 +3,7 @@
 use maud::Markup;
 use rgops_pprof::environment::Environment;
 use rgops_pprof::report::ReportError;
-use rgops_pprof::{Profile, Stop, Stopped};
+use rgops_pprof::{Profile, Settings, Stop, Stopped};
 
 use crate::query::{BadQuery, Query};
 
@@ -17,6 +17,18 @@ pub(crate) struct Ask<'a> {
     pub(crate) query: &'a Query,
     /// Whether somebody still waits for it: long loops ask it.
     pub(crate) stop: Stop<'a>,
+}
+
+impl Ask<'_> {
+    /// The options of the address, as pages have them: each value is in the unit that fits it. A report has one unit for
+    /// all of its values, that of the smallest; pages do that only if they are asked for a unit.
+    pub(crate) fn settings(&self) -> Settings {
+        let mut settings = self.query.settings.clone();
+        if settings.unit == "minimum" {
+            settings.unit = "auto".to_owned();
+        }
+        settings
+    }
 }
 
 /// A view's part of a page; `layout` has the rest.

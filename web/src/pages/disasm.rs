@@ -26,7 +26,7 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
     if wanted.is_empty() {
         return proposed(ask, "disasm");
     }
-    let mut settings = ask.query.settings.clone();
+    let mut settings = ask.settings();
     if ask.query.own("fn").is_none() {
         settings.focus.clear();
     }

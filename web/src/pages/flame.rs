@@ -16,7 +16,7 @@ const ROWS: usize = 100;
 
 /// The profile as the graph shows it.
 pub(super) fn refine(ask: &Ask<'_>) -> Result<Refined, PageError> {
-    Ok(Refined::of(ask.profile, &ask.query.settings, Format::Flame, ask.stop)?)
+    Ok(Refined::of(ask.profile, &ask.settings(), Format::Flame, ask.stop)?)
 }
 
 /// The stacks of a refined profile.
@@ -155,7 +155,7 @@ fn keys() -> Markup {
 /// The heaviest functions, for who cannot see the graph.
 fn table(ask: &Ask<'_>, refined: &Refined, stacks: &Stacks<'_>, functions: &Functions) -> Markup {
     let total = refined.total;
-    let text = |value: i128| refined.format_value(clamp(value), "auto");
+    let text = |value: i128| refined.format_value(clamp(value), &refined.settings.unit);
     html! {
         details.flame-table {
             summary { "The same as a table" }

@@ -19,7 +19,7 @@ pub(super) const MAKER: Maker = Maker { route: "graph", page, data: None };
 const MOST: i64 = 1_500;
 
 fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
-    let mut settings = ask.query.settings.clone();
+    let mut settings = ask.settings();
     let is_cut = settings.nodecount == 0 || settings.nodecount > MOST || !settings.trim;
     if is_cut {
         settings.nodecount = MOST;

@@ -14,7 +14,7 @@ const PROPOSED: usize = 40;
 
 /// A page of the view at `route` with the largest functions as links to it.
 pub(super) fn proposed(ask: &Ask<'_>, route: &str) -> Result<Page, PageError> {
-    let mut settings = ask.query.settings.clone();
+    let mut settings = ask.settings();
     settings.nodecount = PROPOSED as i64;
     let refined = Refined::of(ask.profile, &settings, Format::Top, ask.stop)?;
     let top = Top::from_refined(&refined, &mut Work::new(ask.stop))?;

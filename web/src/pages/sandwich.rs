@@ -67,7 +67,7 @@ fn list(ask: &Ask<'_>, refined: &Refined, stacks: &Stacks<'_>, functions: &Funct
     let href = |name: &str| {
         View::at(MAKER.route).map(|view| ask.query.with_own("p", name).href(view)).unwrap_or_default()
     };
-    let text = |value: i128| refined.format_value(clamp(value), "auto");
+    let text = |value: i128| refined.format_value(clamp(value), &refined.settings.unit);
     html! {
         nav.flame-functions aria-label="Functions" {
             input #sandwich-filter type="search" placeholder="Filter functions" aria-label="Filter functions"

@@ -24,7 +24,7 @@ const VALUES: usize = 1000;
 const CHECK: usize = 4096;
 
 fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
-    let refined = Refined::of(ask.profile, &ask.query.settings, Format::Tags, ask.stop)?;
+    let refined = Refined::of(ask.profile, &ask.settings(), Format::Tags, ask.stop)?;
     let tags = Tags::from_refined(&refined, &mut Work::new(ask.stop))?;
     let pattern = ask.query.search();
     let is_wanted = |text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));

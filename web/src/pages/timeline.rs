@@ -67,7 +67,7 @@ fn table(refined: &rgops_pprof::Refined, timeline: &Timeline) -> Markup {
                     @for lane in &timeline.lanes {
                         @let total = i128::try_from(lane.total).unwrap_or(i128::MAX);
                         tr {
-                            td.number { (refined.format_value(clamp(total), "auto")) }
+                            td.number { (refined.format_value(clamp(total), &refined.settings.unit)) }
                             td.number { (share(total, refined.total)) }
                             td { (lane.name) }
                         }

@@ -75,7 +75,7 @@ fn page(ask: &Ask<'_>) -> Result<Page, PageError> {
 /// The rows, and what they are of. A number of rows does not drop small ones, and a least share does not limit their
 /// number: each only if it is asked for.
 fn top(ask: &Ask<'_>) -> Result<(Top, Refined), PageError> {
-    let mut settings = ask.query.settings.clone();
+    let mut settings = ask.settings();
     let changed = ask.query.changed();
     let is_changed = |name: &str| changed.iter().any(|(of, _)| of.name == name);
     if !is_changed("nodecount") || settings.nodecount < 0 {

@@ -147,6 +147,30 @@ pub(crate) fn profile(scale: i64) -> Profile {
     }
 }
 
+/// The profile with a time of each sample: one per 10 ms of CPU time, of two threads that take turns in working.
+pub(crate) fn timed() -> Profile {
+    let mut profile = profile(1);
+    let key = profile.string_table.len() as i64;
+    profile.string_table.extend(["timestamp".to_owned(), "nanoseconds".to_owned()]);
+    let (start_ns, duration_ns) = (profile.time_nanos, profile.duration_nanos);
+    let stacks = std::mem::take(&mut profile.sample);
+    let mut random = 1u64;
+    for stack in &stacks {
+        for _ in 0..stack.value[0] {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Thousandths of the time; less work in its middle.
+            let at = i64::try_from((random >> 33) % 1000).unwrap_or(0);
+            let at = if (450..550).contains(&at) { at - 450 } else { at };
+            let num = start_ns + duration_ns / 1000 * at;
+            let mut sample = stack.clone();
+            sample.value = vec![1, 10_000_000];
+            sample.label.push(Label { key, num, num_unit: key + 1, ..Label::default() });
+            profile.sample.push(sample);
+        }
+    }
+    profile
+}
+
 /// Frames of the profile, in the order of their code.
 pub(crate) fn frames() -> Vec<&'static str> {
     let mut frames = Vec::new();

@@ -85,7 +85,7 @@ fn a_search_marks_frames_and_says_what_share_they_have() {
     browser.wait("document.getElementById('matched').textContent === 'matched 1.5% (150ms)'");
     open(&browser, &server, PLAIN);
     browser.keys("#search", "(");
-    browser.wait("document.getElementById('matched').textContent === 'matched as plain text 0% (0ns)'");
+    browser.wait("document.getElementById('matched').textContent === 'matched as plain text 0% (0)'");
 }
 
 #[test]
@@ -240,5 +240,23 @@ fn of_a_hundred_thousand_stacks_only_what_can_be_seen_is_drawn() {
     // The root, 10, 100 and 1,000 frames; the next are an eighth of a pixel wide.
     browser.wait("document.getElementById('flame').dataset.drawn === '1111'");
     assert!(browser.texts(".notes p")[0].starts_with("11110 frames"), "{:?}", browser.texts(".notes p"));
+    assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[test]
+fn a_graph_is_printed_as_a_whole_and_is_then_as_it_was() {
+    let Some(browser) = Browser::start() else { return };
+    let server = fixture::server(fixture::shop());
+    browser.size(640, 300);
+    open(&browser, &server, PLAIN);
+    let height = || browser.script("return document.getElementById('flame-canvas').height").as_u64().unwrap();
+    let shown = height();
+    let all = browser.script(
+        "window.dispatchEvent(new Event('beforeprint')); \
+         return parseInt(document.getElementById('flame-space').style.height) - 4",
+    );
+    assert_eq!(Some(height()), all.as_u64());
+    browser.script("window.dispatchEvent(new Event('afterprint'))");
+    assert_eq!(height(), shown);
     assert_eq!(browser.console_errors(), [""; 0]);
 }

@@ -26,12 +26,17 @@ fn screenshots_are_small() {
     let to = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(to);
     let Some(browser) = Browser::start() else { return };
     let server = fixture::server(fixture::shop());
+    let timed = fixture::server(fixture::analyser(&fixture::timed()));
     std::fs::create_dir_all(&to).unwrap();
     for (name, address) in PICTURES {
         for (is_dark, suffix) in [(false, "light"), (true, "dark")] {
             browser.prefer_dark(is_dark);
+            let server = if *name == "timeline" { &timed } else { &server };
             browser.open(&format!("{}{address}", server.url()));
             browser.wait("document.readyState === 'complete'");
+            if *name == "timeline" {
+                browser.wait("document.querySelectorAll('.timeline-lane').length === 2");
+            }
             let png = browser.screenshot();
             assert!(png.len() < MAX_BYTES, "{name} has {} bytes", png.len());
             std::fs::write(to.join(format!("{name}-{suffix}.png")), png).unwrap();

@@ -39,6 +39,28 @@ fn top_is_sorted_by_its_headings_and_filtered_as_one_types() {
 }
 
 #[test]
+fn values_have_the_unit_that_fits_them_unless_one_is_asked_for() {
+    let Some(browser) = Browser::start() else { return };
+    let server = fixture::server(fixture::shop());
+    let first = |address: &str, cells: &str| {
+        browser.open(&format!("{}{address}", server.url()));
+        browser.texts(cells).into_iter().next().unwrap_or_default()
+    };
+    assert!(first("top", "#summary").ends_with("10s in all"));
+    assert!(first("top?unit=ms", "#summary").ends_with("10000ms in all"));
+    assert_eq!(first("peek?fn=shop::main", ".peek .self td:nth-child(3)"), "9.25s");
+    assert_eq!(first("peek?fn=shop::main&unit=ms", ".peek .self td:nth-child(3)"), "9250ms");
+    assert_eq!(first("sandwich", "#sandwich-functions td:nth-child(2)"), "4.10s");
+    assert_eq!(first("sandwich?unit=ms", "#sandwich-functions td:nth-child(2)"), "4100ms");
+    browser.open(&format!("{}graph", server.url()));
+    assert!(
+        browser.script("return document.querySelector('#graph-view svg').textContent.includes('9.25s')")
+            == true
+    );
+    assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[test]
 fn a_number_of_rows_does_not_drop_small_ones() {
     let Some(browser) = Browser::start() else { return };
     let server = fixture::server(fixture::analyser(&many(1_000)));

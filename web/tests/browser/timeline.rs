@@ -37,6 +37,26 @@ fn a_part_of_the_time_leads_to_its_flame_graph() {
 }
 
 #[test]
+fn lanes_have_bars_where_a_thread_worked_and_round_times_below_them() {
+    let Some(browser) = Browser::start() else { return };
+    let server = fixture::server(fixture::analyser(&fixture::timed()));
+    browser.open(&format!("{}timeline?rust=false", server.url()));
+    browser.wait("document.querySelectorAll('.timeline-lane').length === 2");
+    assert_eq!(browser.texts(".timeline-lane p"), ["worker-1\n8.35s", "worker-2\n1.65s"]);
+    assert_eq!(browser.texts(".timeline-axis div span"), ["0", "2s", "4s", "6s", "8s", "10s"]);
+    assert_eq!(browser.texts("#timeline-legend span"), ["own code", "dependencies", "std"]);
+    // Pixels of the bottom row of the first lane: bars at a fifth of the time, none in the middle.
+    browser.wait(
+        "(() => { const canvas = document.querySelector('.timeline-lane canvas'); \
+         const row = canvas.getContext('2d').getImageData(0, canvas.height - 1, canvas.width, 1).data; \
+         const drawn = (from, to) => { let sum = 0; \
+         for (let x = Math.round(from * canvas.width); x < to * canvas.width; x += 1) sum += row[4 * x + 3] > 0; \
+         return sum; }; return drawn(0.1, 0.3) > 50 && drawn(0.47, 0.53) === 0; })()",
+    );
+    assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[test]
 fn a_profile_without_times_says_so() {
     let Some(browser) = Browser::start() else { return };
     let server = fixture::server(fixture::shop());
