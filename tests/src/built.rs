@@ -47,6 +47,16 @@ pub fn release(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// Copies a program to where it is run from, by a process of its own: a child of another test thread could inherit this
+/// process's open copy, and a file that is open for writing cannot be run (`ETXTBSY`).
+///
+/// # Panics
+/// When cp(1) fails.
+pub fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("--").args([from, to]).status();
+    assert!(copied.expect("cp runs").success(), "cannot copy {} to {}", from.display(), to.display());
+}
+
 /// The program `cases`, built for debugging: not optimised.
 ///
 /// # Panics

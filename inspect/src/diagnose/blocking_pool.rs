@@ -1,12 +1,14 @@
 //! The blocking pool is full: closures wait in its queue at every moment, at the start and at the end of the window, none
 //! of its threads is idle, and it does not get more threads. Besides, either no thread of the pool made any progress, or
 //! at least as many closures wait as there are threads, always. A burst that drains, or for which threads are still being
-//! started, is not that.
+//! started, is not that. Where other processes take the CPUs and the threads of the pool run or are ready, more threads
+//! would not help: that is CPU starvation, and of the pool it cannot be told.
 
 use std::collections::BTreeMap;
 
 use rgops_protocol::reply::{Known, Unavailable};
 
+use super::cpu_starvation;
 use super::finding::{Concerned, Finding, Gap, Kind, Place};
 use super::look::Look;
 use super::places::place;
@@ -27,6 +29,12 @@ pub(super) fn look(seen: &Seen) -> Look {
         Known::Unavailable(why) => Err(why.clone()),
     };
     match by_memory {
+        Ok(full) if !full.is_empty() && waits_for_a_cpu(seen) => {
+            let reason = "it is full, but its threads wait for a CPU, which other processes take".to_owned();
+            let fix = "give the program more CPU, then run rgops diagnose PID again".to_owned();
+            let gap = Gap::new("whether the blocking pool is too small", &Unavailable { reason, fix });
+            Look { at: "the queues of the blocking pools".to_owned(), gaps: vec![gap], ..Look::default() }
+        }
         Ok(full) => {
             let findings = full.into_iter().map(|full| finding(seen, &full));
             Look {
@@ -55,6 +63,15 @@ fn no_thread_goes_on(seen: &Seen) -> bool {
     let mut working = last.threads.iter().filter(|thread| works(thread)).peekable();
     working.peek().is_some()
         && working.all(|thread| before.get(&thread.tid).is_some_and(|earlier| did_not_run(earlier, thread)))
+}
+
+/// Whether all working threads of the pools run or are ready while the program gets too little CPU.
+fn waits_for_a_cpu(seen: &Seen) -> bool {
+    let Some(last) = seen.dumps.value().and_then(|dumps| dumps.last()) else { return false };
+    let mut working = last.threads.iter().filter(|thread| works(thread)).peekable();
+    working.peek().is_some()
+        && working.all(|thread| thread.activity == Activity::Running)
+        && !cpu_starvation::look(seen).findings.is_empty()
 }
 
 fn by_queue(moments: &[Vec<RuntimeLine>], no_thread_goes_on: bool) -> Result<Vec<Full>, Unavailable> {

@@ -233,6 +233,27 @@ fn threads_that_wait_for_a_cpu_are_starved_unless_the_program_uses_all_cpus_itse
     assert_eq!(kinds(&seen), [Kind::CpuStarvation]);
 }
 
+#[test]
+fn a_full_pool_whose_threads_wait_for_a_cpu_is_starved_and_not_too_small() {
+    let mut line = crate::schedtrace::tests::line(2);
+    let counted = [&mut line.blocking_queue, &mut line.idle_blocking_threads, &mut line.blocking_threads];
+    counted.into_iter().zip([3, 0, 2]).for_each(|(field, value)| *field = Known::Value(value));
+    let pool = |activity| [1, 2].map(|tid| thread(tid, Role::TokioBlocking, activity, &["shop::compress"]));
+    let mut seen = seen();
+    seen.schedulers = Known::Value(vec![vec![line]; 4]);
+    seen.dumps = dumps(&pool(Activity::Running));
+    assert_eq!(kinds(&seen), [Kind::BlockingPoolFull]);
+    let starved = [1, 2].map(|tid| activity(tid, 'R', SECOND / 10, SECOND / 2)).to_vec();
+    seen.stats = Known::Value(vec![stats(starved); 3]);
+    assert_eq!(kinds(&seen), [Kind::CpuStarvation]);
+    let looked_at = diagnose(&seen).looked_at;
+    let pools = looked_at.iter().find(|one| one.kind == Kind::BlockingPoolFull).unwrap();
+    assert!(format!("{:?}", pools.gaps).contains("its threads wait for a CPU"), "{pools:?}");
+    // Threads of the pool that sleep need no CPU.
+    seen.dumps = dumps(&pool(Activity::Blocked));
+    assert!(kinds(&seen).starts_with(&[Kind::BlockingPoolFull]));
+}
+
 fn memory(at_ns: u64, fields: &[(&str, &str, u64)]) -> MemoryLook {
     let mut sections: BTreeMap<&str, Vec<Field>> = BTreeMap::new();
     for (section, name, value) in fields {

@@ -15,4 +15,4 @@ pub use rgops_tasks::schedtrace::{
 pub use tracer::{Next, Options, Reconnect, Tracer};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ use crate::report::known::JsonProcess;
 use crate::report::schedtrace::{JsonSchedtrace, missing, render};
 
 /// A sample of one runtime with this many workers, all parked.
-fn line(workers: usize) -> RuntimeLine {
+pub(crate) fn line(workers: usize) -> RuntimeLine {
     let runtime = SchedtraceRuntime {
         name: "main".to_owned(),
         kind: RuntimeKind::MultiThread,

@@ -3,6 +3,7 @@
 use rgops_tests::built;
 use rgops_tests::running::{Running, rgops};
 use rgops_tests::traced::{Traced, share};
+use rgops_tests::waiting;
 
 const KINDS: [&str; 9] =
     ["running", "runnable", "futex", "network", "poll", "file", "sleeping", "other", "unknown"];
@@ -11,9 +12,13 @@ const KINDS: [&str; 9] =
 fn a_spinner_runs_or_waits_for_a_cpu_and_sleepers_sleep() {
     let _alone = crate::alone();
     let split = Running::start_and_wait(&built::release("split"), &[]);
-    let before = clock(&split, "busy");
-    let traced = Traced::take(&split, 3, 99);
-    let used = clock(&split, "busy") - before;
+    // A trace that itself got no CPU for a while does not know what the threads did meanwhile, and says so.
+    let (traced, used) = waiting::until("a trace looked all the time", || {
+        let before = clock(&split, "busy");
+        let traced = Traced::take(&split, 3, 99);
+        let used = clock(&split, "busy") - before;
+        (share(traced.thread("busy"), &["unknown"]) < 0.01).then_some((traced, used))
+    });
     for thread in traced.threads() {
         let sum: u64 = KINDS.iter().map(|kind| thread[format!("{kind}_ns")].as_u64().unwrap()).sum();
         assert_eq!(thread["life_ns"].as_u64().unwrap(), sum, "{thread}");
@@ -33,7 +38,10 @@ fn a_spinner_runs_or_waits_for_a_cpu_and_sleepers_sleep() {
 fn threads_that_wait_for_a_mutex_are_in_futex_and_its_owner_sleeps() {
     let _alone = crate::alone();
     let stuck = Running::start_and_wait(&built::release("stuck"), &["--mutex"]);
-    let traced = Traced::take(&stuck, 1, 0);
+    let traced = waiting::until("a trace looked all the time", || {
+        let traced = Traced::take(&stuck, 1, 0);
+        (share(traced.thread("lock-holder"), &["unknown"]) < 0.005).then_some(traced)
+    });
     let waiters: Vec<_> = traced
         .threads()
         .iter()

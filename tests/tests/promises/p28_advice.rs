@@ -60,7 +60,7 @@ fn an_inaccessible_socket_is_a_refusal_and_not_a_missing_agent() {
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let rgops = directory.path().join("rgops");
-    fs::copy(built::release("rgops"), &rgops).unwrap();
+    built::copy_program(&built::release("rgops"), &rgops);
     fs::set_permissions(&rgops, Permissions::from_mode(0o755)).unwrap();
     let output = Command::new(&rgops).args(["version", &path]).uid(65534).gid(65534).output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{output:?}");
