@@ -13,6 +13,7 @@ mod last_resort;
 pub mod terminal;
 #[cfg(test)]
 mod texts;
+mod wrong_line;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ pub fn run() -> ExitCode {
     let words = line.clone();
     let line = command::pprof::accept_spelling_of_pprof(line);
     let parsed = command_line::CommandLine::try_parse_from(line)
-        .unwrap_or_else(|error| command::pprof::with_tip_of_pprof(error, &words).exit());
+        .unwrap_or_else(|error| wrong_line::exit(command::pprof::with_tip_of_pprof(error, &words)));
     match parsed.run() {
         Ok(exit) => exit.into(),
         Err(failure) => {

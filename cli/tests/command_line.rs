@@ -41,6 +41,28 @@ fn help_names_every_command_and_shows_examples() {
 }
 
 #[test]
+fn arguments_in_errors_do_not_control_the_terminal() {
+    for evil in ["\u{1b}]0;PWN\u{7}", "\u{202e}", "\u{9b}2J"] {
+        for line in [
+            &["pprof", &format!("--top={evil}")][..],
+            &["pprof", "-top", &format!("-{evil}")],
+            &["pprof", &format!("-seconds={evil}")],
+            &["stack", &format!("-{evil}")],
+            &["stack", "7", "--for", evil],
+        ] {
+            let output = rgops(line);
+            let said = stderr(&output);
+            assert_eq!((code(&output), stdout(&output)), (2, ""), "{said}");
+            assert!(
+                !said.chars().any(|one| one.is_control() && one != '\n' || one == '\u{202e}'),
+                "{said:?}"
+            );
+            assert!(said.contains("\\x1b") || said.contains("\\u{202e}") || said.contains("\\x9b"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn failures_have_an_exit_code_a_reason_and_a_fix() {
     for (arguments, exit, text) in [
         (&["--no-such-option"][..], 2, "--no-such-option"),

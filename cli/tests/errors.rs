@@ -181,7 +181,8 @@ fn texts_of_failures_are_as_committed() {
         lost(LostBecause::Crowded),
         ResolveError::OtherUser { pid: 4711, uid: Some(1000) },
         ResolveError::OtherUser { pid: 4711, uid: None },
-        ResolveError::Denied { pid: 4711 },
+        ResolveError::Denied { pid: 4711, is_elsewhere: true },
+        ResolveError::Denied { pid: 4711, is_elsewhere: false },
         ResolveError::SocketDenied { path: path(), error: denied(), as_root: false },
         ResolveError::SocketDenied { path: path(), error: denied(), as_root: true },
         ResolveError::NotASocket { path: path(), why: "it is a directory".to_owned() },
@@ -320,10 +321,10 @@ fn screens_of_refused_commands_are_as_committed() {
 
 /// The number of unreadable processes differs between machines, and the sentence differs for root.
 fn unseen_masked(text: &str) -> String {
-    const LISTED: &str = "fix: to list the Rust processes, run: rgops; ";
-    let masked = text.split_inclusive('\n').map(|line| match line.strip_prefix(LISTED) {
-        Some(more) => format!("{LISTED}{}", more.rsplit("; ").next().unwrap_or(more)),
-        None => line.to_owned(),
+    const LISTED: &str = "to list the Rust processes, run: rgops";
+    let masked = text.split_inclusive('\n').map(|line| match line.split_once(LISTED) {
+        Some((before, more)) if before.starts_with("fix: ") => format!("fix: {LISTED}{more}"),
+        _ => line.to_owned(),
     });
     masked.collect()
 }

@@ -125,6 +125,24 @@ fn mistakes_and_ctrl_c_do_not_end_the_prompt_and_ctrl_d_does() {
 }
 
 #[test]
+fn a_report_can_be_discarded_and_other_devices_are_refused_with_a_fix_for_the_prompt() {
+    let keys = [
+        ("(pprof) ", "top >/dev/null\n"),
+        ("Generating report in /dev/null", ""),
+        ("(pprof) ", "svg >/dev/null\n"),
+        ("Generating report in /dev/null", ""),
+        ("(pprof) ", "top >/dev/zero\n"),
+        ("fix: name a file, /dev/stdout or /dev/null", ""),
+        ("(pprof) ", "top1 >/dev/stdout\n"),
+        ("shop::checkout", ""),
+        ("(pprof) ", D),
+    ];
+    let screen = typed(&Directory::new(), 120, &keys);
+    assert!(!screen.text.contains("--output"), "{}", screen.text);
+    assert_eq!(screen.text.matches("shop::checkout").count(), 1, "{}", screen.text);
+}
+
+#[test]
 fn ctrl_c_ends_a_report_and_not_the_prompt() {
     let directory = Directory::new();
     let functions: Vec<(String, i64)> = (0..100_000).map(|at| (format!("shop::f{at}"), 1_000_000)).collect();

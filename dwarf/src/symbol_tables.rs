@@ -58,20 +58,26 @@ impl SymbolTables {
     pub fn each<E>(&self, mut each: impl FnMut(u64, &[u8]) -> Result<(), E>) -> Result<(), E> {
         for table in [&self.all, &self.exported].into_iter().flatten() {
             for entry in &table.entries {
-                each(entry.address, table.name(entry).unwrap_or_default())?;
+                each(entry.address, table.name(entry.name).unwrap_or_default())?;
             }
         }
         Ok(())
     }
 
-    /// Every symbol that may be a function, by address: its address, its size (0 where the table states none) and its
-    /// mangled name. Those that the file exports are only listed if it has no others.
-    pub fn functions(&self) -> impl Iterator<Item = (u64, u64, &[u8])> {
-        let table = self.all.as_ref().or(self.exported.as_ref());
-        table.into_iter().flat_map(|table| {
-            let entries = table.entries.iter();
-            entries.map(|entry| (entry.address, entry.size, table.name(entry).unwrap_or_default()))
-        })
+    /// Every symbol that may be a function, by address: its address, its size (0 where the table states none) and where
+    /// its name is, for [`SymbolTables::name`]. Those that the file exports are only listed if it has no others.
+    pub fn functions(&self) -> impl Iterator<Item = (u64, u64, u32)> {
+        let entries = self.listed().into_iter().flat_map(|table| &table.entries);
+        entries.map(|entry| (entry.address, entry.size, entry.name))
+    }
+
+    /// The mangled name of a symbol of [`SymbolTables::functions`].
+    pub fn name(&self, at: u32) -> &[u8] {
+        self.listed().and_then(|table| table.name(at)).unwrap_or_default()
+    }
+
+    fn listed(&self) -> Option<&Table> {
+        self.all.as_ref().or(self.exported.as_ref())
     }
 
     /// The symbol that contains an address.
@@ -139,7 +145,7 @@ impl Table {
         let at = [0, sizeless].into_iter().find(|at| same.get(*at).is_some_and(|entry| is_in(&entry)))?;
         let entry = &same[at];
         let same = same[at..].iter().take_while(|other| other.size == entry.size).take(MAX_ALIASES);
-        let names: Vec<&[u8]> = same.filter_map(|alias| self.name(alias)).collect();
+        let names: Vec<&[u8]> = same.filter_map(|alias| self.name(alias.name)).collect();
         let name = plainest(&names)?;
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         Some(Symbol {
@@ -150,8 +156,8 @@ impl Table {
         })
     }
 
-    fn name(&self, entry: &Entry) -> Option<&[u8]> {
-        let name = self.names.get(entry.name as usize..)?;
+    fn name(&self, at: u32) -> Option<&[u8]> {
+        let name = self.names.get(at as usize..)?;
         let end = name.iter().take(LONGEST_NAME).position(|byte| *byte == 0);
         Some(&name[..end.unwrap_or(name.len().min(LONGEST_NAME))])
     }

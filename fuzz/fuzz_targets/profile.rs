@@ -64,12 +64,17 @@ impl Environment for Made {
     fn code(
         &self,
         mapping: &ObjectFile<'_>,
-        is_wanted: &dyn Fn(&str) -> bool,
+        is_wanted: Option<&dyn Fn(&str) -> bool>,
         address: Option<u64>,
+        _: Stop<'_>,
     ) -> Result<Vec<Code>, String> {
         let start = address.unwrap_or(mapping.mapping.start);
         let code = Code { names: vec!["a".to_owned()], start, end: start.saturating_add(16), bias: 0 };
-        Ok(if is_wanted("a") || address.is_some() { vec![code] } else { Vec::new() })
+        Ok(if is_wanted.is_some_and(|is_wanted| is_wanted("a")) || address.is_some() {
+            vec![code]
+        } else {
+            Vec::new()
+        })
     }
 
     fn bias(&self, mapping: &ObjectFile<'_>) -> Result<u64, String> {
@@ -82,6 +87,7 @@ impl Environment for Made {
         start: u64,
         end: u64,
         _: bool,
+        _: Stop<'_>,
     ) -> Result<Vec<Instruction>, String> {
         let frame = |function: &str, line| CodeFrame {
             function: function.into(),

@@ -113,7 +113,10 @@ fn resolve_errors_are_as_committed() {
             ResolveError::OtherUser { pid: 4711, uid: Some(1000) },
             ResolveError::OtherUser { pid: 4711, uid: None },
         ],
-        ResolveError::Denied { .. } => [ResolveError::Denied { pid: 4711 }],
+        ResolveError::Denied { .. } => [
+            ResolveError::Denied { pid: 4711, is_elsewhere: true },
+            ResolveError::Denied { pid: 4711, is_elsewhere: false },
+        ],
         ResolveError::SocketDenied { .. } =>
             [ResolveError::SocketDenied { path: path(), error: denied(), as_root: false }],
         ResolveError::NotASocket { .. } =>

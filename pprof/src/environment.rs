@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::profile::Mapping;
 use crate::settings::Settings;
+use crate::stop::Stop;
 
 /// Source files and instructions. This crate does no I/O: a caller that has files implements this.
 pub trait Environment: Sync {
@@ -14,15 +15,16 @@ pub trait Environment: Sync {
     fn source(&self, file: &str, settings: &Settings) -> Result<String, String>;
 
     /// The functions of the object file of a mapping that `is_wanted` accepts by a name, or that contain `address`, an
-    /// address in memory.
+    /// address in memory. Without `is_wanted` names are not looked at.
     ///
     /// # Errors
     /// Why they cannot be had, for people.
     fn code(
         &self,
         mapping: &ObjectFile<'_>,
-        is_wanted: &dyn Fn(&str) -> bool,
+        is_wanted: Option<&dyn Fn(&str) -> bool>,
         address: Option<u64>,
+        stop: Stop<'_>,
     ) -> Result<Vec<Code>, String>;
 
     /// What to add to an address as stated in the object file of a mapping to get the address in memory that the
@@ -42,6 +44,7 @@ pub trait Environment: Sync {
         start: u64,
         end: u64,
         intel_syntax: bool,
+        stop: Stop<'_>,
     ) -> Result<Vec<Instruction>, String>;
 }
 
@@ -107,8 +110,9 @@ impl Environment for Nothing {
     fn code(
         &self,
         mapping: &ObjectFile<'_>,
-        _: &dyn Fn(&str) -> bool,
+        _: Option<&dyn Fn(&str) -> bool>,
         _: Option<u64>,
+        _: Stop<'_>,
     ) -> Result<Vec<Code>, String> {
         Err(format!("{} is not at hand", mapping.path))
     }
@@ -123,6 +127,7 @@ impl Environment for Nothing {
         _: u64,
         _: u64,
         _: bool,
+        _: Stop<'_>,
     ) -> Result<Vec<Instruction>, String> {
         Err(format!("{} is not at hand", mapping.path))
     }

@@ -131,8 +131,19 @@ addEventListener('pageshow', () => {
 const keys = document.getElementById('keys');
 document.getElementById('show-keys')?.addEventListener('click', () => keys.showModal());
 const keysOn = document.getElementById('keys-on');
-keysOn.checked = localStorage.getItem('rgops-keys') !== 'off';
-keysOn.addEventListener('change', () => localStorage.setItem('rgops-keys', keysOn.checked ? 'on' : 'off'));
+// A browser that keeps nothing throws; keys are on then.
+try {
+  keysOn.checked = localStorage.getItem('rgops-keys') !== 'off';
+} catch {
+  keysOn.checked = true;
+}
+keysOn.addEventListener('change', () => {
+  try {
+    localStorage.setItem('rgops-keys', keysOn.checked ? 'on' : 'off');
+  } catch {
+    // It is so on this page.
+  }
+});
 
 document.addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || keys.open) return;

@@ -14,6 +14,8 @@ pub struct Config {
     pub options: Vec<(String, String)>,
 }
 
+/// The most configs: more are not saved, and not shown.
+pub(crate) const MOST_CONFIGS: usize = 200;
 /// The most characters of a name.
 const NAME_CHARS: usize = 100;
 

@@ -202,6 +202,50 @@ fn a_ticket_leads_to_a_page_once() {
     assert!(!format!("{server:?}").contains(server.url().split('/').nth(3).unwrap()));
 }
 
+/// Another user finds the ticket in the arguments of the browser.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_ticket_is_not_for_another_user() {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+
+    let server = server();
+    let url = server.ticket_url();
+    let curl = |user: Option<u32>| {
+        let mut command = Command::new("curl");
+        command.args(["--silent", "--noproxy", "*", "--output", "/dev/null", "--write-out", "%{http_code}"]);
+        if let Some(user) = user {
+            command.uid(user).gid(user).current_dir("/");
+        }
+        command.arg(&url).output().map(|done| String::from_utf8_lossy(&done.stdout).into_owned())
+    };
+    match curl(Some(65_534)) {
+        Ok(status) => assert_eq!(status, "403"),
+        Err(error) => {
+            let why = format!("cannot start curl as another user, which root can: {error}");
+            assert!(std::env::var_os("RGOPS_NO_SKIP").is_none(), "{why}");
+            eprintln!("skipped: {why}");
+            return;
+        }
+    }
+    assert_eq!(curl(None).unwrap(), "303", "it was not used");
+    assert_eq!(curl(None).unwrap(), "403", "it was used");
+}
+
+#[test]
+fn only_so_many_saved_configs_are_shown() {
+    let configs = rgops_web::InMemory::default();
+    for at in 0..203 {
+        let config = rgops_web::Config { name: format!("of {at}"), options: Vec::new() };
+        rgops_web::ConfigStore::save(&configs, config).unwrap();
+    }
+    let analyser = Analyser::new(Arc::new(Profile::default()), "").configs(Arc::new(configs));
+    let server = serve(analyser, "127.0.0.1:0").unwrap();
+    let page = get(&server, "/SECRET/ui/top?f=a", "Host: HOST\r\n");
+    assert_eq!(page.matches("Delete config of ").count(), 200);
+    assert!(page.contains("3 more saved configs are left out: only the first 200 are shown"), "{page}");
+}
+
 #[test]
 fn a_server_that_was_stopped_does_not_listen() {
     let server = server();
@@ -209,6 +253,11 @@ fn a_server_that_was_stopped_does_not_listen() {
     assert!(server.is_loopback());
     server.stop();
     assert!(TcpStream::connect(address).is_err());
+    let analyser = || Analyser::new(Arc::new(Profile::default()), "");
+    // A system without IPv6 cannot listen there.
+    if let Ok(mapped) = serve(analyser(), "[::ffff:127.0.0.1]:0") {
+        assert!(mapped.is_loopback());
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn mistakes_are_explained_with_the_fix() {
         ("--nosuch f", "unexpected argument '--nosuch' found\n\nUsage"),
         ("-focus", "a value is required for '--focus <REGEXP>'"),
         ("-nodecount=many f", "it takes a whole number"),
-        ("-mean=maybe f", "unexpected value 'maybe' for '--mean'"),
+        ("-mean=maybe f", "invalid value 'maybe' for '--mean': it takes true or false"),
         ("-top -tree f", "only one output format can be made, and there are -top and -tree"),
         ("-top -lines -files f", "pass one of -files and -lines"),
         ("-png f", "cannot make png"),
@@ -56,7 +56,8 @@ fn mistakes_are_explained_with_the_fix() {
         ("-no_browser f", "there is no --http"),
         ("--http -top f", "omit the format, or --http"),
         ("-tls_key k f", "-tls_key is specified, so -tls_cert must be, too"),
-        ("-symbolize=nothing f", "is not none, local, fastlocal, remote, force"),
+        ("-nodecount=08 f", "it takes a whole number"),
+        ("-top -- -cum", "an option goes before --; for a file with this name: ./-cum"),
         ("--fail-above 5% -top f", "there is no -diff"),
         ("-top nosuch", "rgops pprof cpu nosuch"),
         ("cpu", "rgops pprof cpu PID_OR_NAME"),
@@ -82,6 +83,17 @@ fn mistakes_are_explained_with_the_fix() {
         assert_eq!(code, 2, "{line}: {text}");
         assert!(text.contains(said) && !text.contains("hunt") && !text.contains("me:key"), "{line}: {text}");
     }
+}
+
+#[test]
+fn numbers_and_unknown_symbolizations_are_taken_as_pprof_does() {
+    let home = Directory::new();
+    std::fs::write(home.path().join("f"), shop()).unwrap();
+    let shown = |option| rows(&finished(&mut pprof(home.path(), &["-top", option, "f"]))).len();
+    assert_eq!((shown("-nodecount=0x2"), shown("-nodecount=0b1"), shown("-nodecount=0_3")), (2, 1, 3));
+    let output = finished(&mut pprof(home.path(), &["-top", "-symbolize=nothing:none", "f"]));
+    let said = "ignoring unrecognized symbolization option: nothing\nexpecting -symbolize=[local|";
+    assert!(code(&output) == 0 && stderr(&output).starts_with(said), "{}", stderr(&output));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Profiles over HTTP: the request, secrets, redirects, deadlines, hostile answers, and the saved copy.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -218,4 +219,28 @@ fn a_silent_server_times_out_and_ctrl_c_ends_the_wait() {
     assert!(killed.success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!home.path().join("pprof").exists(), "nothing was saved");
+}
+
+#[test]
+fn an_answer_that_is_compressed_on_its_way_is_decompressed_up_to_a_limit() {
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let bomb = gzip(&vec![0; 32 << 20]);
+    let home = Directory::new();
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/twice" => answer("200 OK", "content-encoding: gzip\r\n", &gzip(&shop())),
+        "/once" => answer("200 OK", "content-encoding: x-gzip\r\n", &shop()),
+        _ => answer("200 OK", "content-encoding: gzip\r\n", &bomb),
+    });
+    for path in ["/twice", "/once"] {
+        let output = finished(&mut pprof(home.path(), &["-top", "-no_save", &server.url(path)]));
+        assert_eq!(code(&output), 0, "{path}: {}", stderr(&output));
+        assert_eq!(rows(&output)[0], row("60ms", "search"), "{path}");
+    }
+    let output = finished(&mut pprof(home.path(), &["-top", &server.url("/bomb")]));
+    let said = stderr(&output);
+    assert!(code(&output) == 4 && said.contains("more than 200 times as large when decompressed"), "{said}");
 }

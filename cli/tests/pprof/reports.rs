@@ -63,6 +63,15 @@ fn a_source_that_fails_is_reported_and_the_others_are_used() {
         let alone = finished(&mut pprof(home.path(), &["-top", name]));
         assert_eq!((code(&alone), stdout(&alone)), (2, ""), "{}", stderr(&alone));
     }
+    for line in ["-top a ./nosuch", "-top nosuch a", "-top -base=./nosuch -base=a a"] {
+        let both = finished(&mut pprof(home.path(), &line.split(' ').collect::<Vec<_>>()));
+        let said = stderr(&both);
+        assert_eq!(code(&both), 6, "{line}: {said}");
+        assert!(said.contains("nosuch") && said.contains(" profiles out of 2\n"), "{line}: {said}");
+    }
+    let none = finished(&mut pprof(home.path(), &["-top", "./nosuch", "./neither"]));
+    let said = stderr(&none);
+    assert_eq!((code(&none), said.matches("cannot open ./n").count()), (2, 2), "{said}");
     let folder = finished(&mut pprof(home.path(), &["-top", "."]));
     assert!(code(&folder) == 2 && stderr(&folder).contains("it is a directory"), "{}", stderr(&folder));
 }

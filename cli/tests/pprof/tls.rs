@@ -12,7 +12,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::program::{Directory, code, finished, stderr};
 use crate::run::{pprof, row, rows, shop};
-use crate::server::{Server, answer};
+use crate::server::{Answer, Request, Server, answer};
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/pprof/tls").join(name)
@@ -20,10 +20,14 @@ fn file(name: &str) -> PathBuf {
 
 /// A server; with `asks`, it wants a certificate of the client.
 fn serving(asks: bool) -> Server {
-    serving_at("127.0.0.1", asks)
+    answering("127.0.0.1", asks, |_| answer("200 OK", "", &shop()))
 }
 
-fn serving_at(host: &str, asks: bool) -> Server {
+fn answering(
+    host: &str,
+    asks: bool,
+    answer: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static,
+) -> Server {
     let provider = Arc::new(rustls_graviola::default_provider());
     let builder =
         ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
@@ -39,7 +43,7 @@ fn serving_at(host: &str, asks: bool) -> Server {
         let connection = ServerConnection::new(config.clone()).map_err(std::io::Error::other)?;
         Ok(Box::new(StreamOwned::new(connection, stream)) as Box<dyn crate::server::Stream>)
     };
-    Server::start_wrapped(host, Box::new(wrap), |_| answer("200 OK", "", &shop()))
+    Server::start_wrapped(host, Box::new(wrap), answer)
 }
 
 #[test]
@@ -63,7 +67,7 @@ fn certificates_are_checked() {
     assert!(said.contains("-tls_ca FILE") && said.contains("https+insecure://"), "{said}");
     // Only Linux has all of 127.0.0.0/8: an address that the certificate does not have.
     if cfg!(target_os = "linux") {
-        let other = serving_at("127.0.0.2", false);
+        let other = answering("127.0.0.2", false, |_| answer("200 OK", "", &shop()));
         let refused = top(&["-tls_ca", ca, &format!("https://127.0.0.2:{}/p", other.port())]);
         let said = stderr(&refused);
         assert!(code(&refused) == 4 && rows(&refused).is_empty(), "{said}");
@@ -90,4 +94,27 @@ fn a_client_shows_its_certificate() {
     let wrong = ["-top", "-tls_ca", &ca, "-tls_cert", &cert, "-tls_key", &ca, &url];
     let output = finished(&mut pprof(home.path(), &wrong));
     assert!(code(&output) == 2 && stderr(&output).contains("no private key"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_client_shows_its_certificate_only_to_the_host_that_the_user_named() {
+    let (home, other) = (Directory::new(), serving(true));
+    let elsewhere = format!("location: https://localhost:{}/p\r\n", other.port());
+    let server = answering("127.0.0.1", true, move |request| match request.path.as_str() {
+        "/here" => answer("302 Found", "location: /p\r\n", b""),
+        "/away" => answer("302 Found", &elsewhere, b""),
+        _ => answer("200 OK", "", &shop()),
+    });
+    let path = |name: &str| file(name).to_str().unwrap().to_owned();
+    let (ca, cert, key) = (path("ca.pem"), path("client.pem"), path("client.key"));
+    let top = |path: &str| {
+        let url = format!("https://localhost:{}{path}", server.port());
+        let line = ["-top", "-no_save", "-tls_ca", &ca, "-tls_cert", &cert, "-tls_key", &key, &url];
+        finished(&mut pprof(home.path(), &line))
+    };
+    let output = top("/here");
+    assert_eq!((code(&output), rows(&output).len()), (0, 4), "{}", stderr(&output));
+    let output = top("/away");
+    assert!(code(&output) != 0 && rows(&output).is_empty(), "{}", stderr(&output));
+    assert_eq!((server.requests().len(), other.requests().len()), (3, 0), "{}", stderr(&output));
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rgops_dwarf::{Budget, Exhausted};
-use rgops_pprof::Settings;
 use rgops_pprof::environment::{Code, Environment, Instruction, ObjectFile};
+use rgops_pprof::{Settings, Stop};
 
 use super::located::Finders;
 use super::mapped::Mapped;
@@ -119,10 +119,11 @@ impl Environment for Files {
     fn code(
         &self,
         mapping: &ObjectFile<'_>,
-        is_wanted: &dyn Fn(&str) -> bool,
+        is_wanted: Option<&dyn Fn(&str) -> bool>,
         address: Option<u64>,
+        stop: Stop<'_>,
     ) -> Result<Vec<Code>, String> {
-        self.object(mapping)?.functions(is_wanted, address)
+        self.object(mapping)?.functions(is_wanted, address, stop)
     }
 
     fn bias(&self, mapping: &ObjectFile<'_>) -> Result<u64, String> {
@@ -135,9 +136,10 @@ impl Environment for Files {
         start: u64,
         end: u64,
         intel_syntax: bool,
+        stop: Stop<'_>,
     ) -> Result<Vec<Instruction>, String> {
         let syntax = if intel_syntax { Syntax::Intel } else { Syntax::Att };
-        self.object(mapping)?.instructions(start, end, syntax)
+        self.object(mapping)?.instructions(start, end, syntax, stop)
     }
 }
 

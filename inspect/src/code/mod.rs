@@ -6,6 +6,7 @@
 
 mod demangle;
 mod files;
+mod listed;
 mod located;
 mod mapped;
 mod mode;

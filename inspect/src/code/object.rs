@@ -1,11 +1,15 @@
 //! An object file: its functions, their instructions, and the lines that these belong to.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rgops_dwarf::elf::Elf;
 use rgops_dwarf::{Budget, Charge, SymbolTables, Work, read_range};
+use rgops_pprof::Stop;
 use rgops_pprof::environment::{Code, CodeFrame, Instruction};
+use rgops_protocol::received::{SYMBOL_CHARACTERS, cut};
 
+use super::listed::{Asked, Listed};
 use super::located::Finders;
 use super::mapped::Mapped;
 use super::settings::FileSettings;
@@ -19,13 +23,14 @@ const X86_64: u64 = 62;
 const AARCH64: u64 = 183;
 /// Bytes of code that are read at once.
 const MOST_CODE: u64 = 16 << 20;
-/// Functions that are listed, and the names of one.
-const MOST_FUNCTIONS: usize = 4096;
-const MOST_NAMES: usize = 16;
 /// Bytes charged for an instruction, besides its text.
 const INSTRUCTION_BYTES: u64 = 128;
-/// Longest function of which the table states no size.
-const SIZELESS_BYTES: u64 = 1 << 16;
+/// Bytes of names at targets in the instructions that are made at once; behind them longer names are cut to so many
+/// characters.
+const MOST_TARGET_BYTES: usize = 4 << 20;
+const SHORT_TARGET: usize = 256;
+/// Instructions between two questions whether to stop.
+const AT_A_TIME: usize = 256;
 
 /// An open object file.
 pub(super) struct Object {
@@ -39,12 +44,6 @@ pub(super) struct Object {
     /// What to add to an address as stated in the file to get the one in memory.
     pub(super) bias: u64,
     budget: Budget,
-}
-
-/// The functions of an object file, and their memory.
-struct Listed {
-    functions: Vec<Code>,
-    _charge: Charge,
 }
 
 impl Object {
@@ -89,92 +88,26 @@ impl Object {
     /// The functions that are wanted by a name, or that contain an address in memory.
     pub(super) fn functions(
         &self,
-        is_wanted: &dyn Fn(&str) -> bool,
+        is_wanted: Option<&dyn Fn(&str) -> bool>,
         avma: Option<u64>,
+        stop: Stop<'_>,
     ) -> Result<Vec<Code>, String> {
-        let address = avma.map(|avma| avma.wrapping_sub(self.bias));
-        let listed = self.listed()?;
-        let mut found = Vec::new();
-        for (count, code) in listed.functions.iter().enumerate() {
-            if count % 1024 == 0 {
-                self.budget.check_time().map_err(|limit| limit.to_string())?;
-            }
-            let is_at = address.is_some_and(|address| (code.start..code.end).contains(&address));
-            let first = code.names.iter().position(|name| !name.is_empty() && is_wanted(name));
-            if first.is_none() && !is_at {
-                continue;
-            }
-            let mut code = code.clone();
-            // The name that matches first; without the linker's.
-            code.names.swap(0, first.filter(|first| *first < MOST_NAMES).unwrap_or(0));
-            let mut known = std::collections::HashSet::new();
-            let is_mangled = |name: &String| demangle(name) != *name;
-            code.names.retain(|name| known.insert(name.clone()) && !is_mangled(name));
-            found.push(code);
-            if found.len() == MOST_FUNCTIONS {
-                break;
-            }
-        }
-        Ok(found)
+        let asked =
+            Asked { is_wanted, address: avma.map(|avma| avma.wrapping_sub(self.bias)), bias: self.bias };
+        let found =
+            self.listed(stop).and_then(|listed| listed.find(&asked, &self.tables, &self.budget, stop));
+        found.map_err(|why| format!("{}: {why}", self.path))
     }
 
-    /// All functions with their readable names, and behind these the linker's, by address.
-    fn listed(&self) -> Result<Arc<Listed>, String> {
+    fn listed(&self, stop: Stop<'_>) -> Result<Arc<Listed>, String> {
         let mut known = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listed) = &*known {
             return Ok(listed.clone());
         }
         // That a limit was reached is not kept: later there may be more.
-        let listed = Arc::new(self.list()?);
+        let listed = Arc::new(Listed::new(&self.elf, &self.tables, &self.budget, stop)?);
         *known = Some(listed.clone());
         Ok(listed)
-    }
-
-    fn list(&self) -> Result<Listed, String> {
-        let mut charge = Charge::none(&self.budget);
-        let mut listed: Vec<Code> = Vec::new();
-        let is_code = |symbol: &(u64, u64, &[u8])| self.section_end(symbol.0).is_some();
-        let mut symbols = self.tables.functions().filter(is_code).peekable();
-        while let Some((start, mut size, name)) = symbols.next() {
-            let mut names = vec![name];
-            while let Some((_, other, name)) = symbols.next_if(|(other, ..)| *other == start) {
-                size = size.max(other);
-                if names.len() < MOST_NAMES {
-                    names.push(name);
-                }
-            }
-            let limit = self.section_end(start).unwrap_or(start);
-            let next = symbols.peek().map_or(limit, |(next, ..)| *next).min(limit);
-            let end = match size {
-                0 => next.min(start.saturating_add(SIZELESS_BYTES)),
-                size => start.saturating_add(size).min(limit),
-            };
-            if end <= start {
-                continue;
-            }
-            let linkers: Vec<String> =
-                names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-            let mut names: Vec<String> = linkers.iter().map(|name| demangle(name)).collect();
-            names.extend(linkers.into_iter().filter(|name| demangle(name) != *name));
-            let bytes: usize = names.iter().map(|name| name.len() + 64).sum();
-            let charged = charge.grow(bytes as u64).and_then(|()| self.budget.check_time());
-            charged.map_err(|limit| format!("{}: {limit}", self.path))?;
-            listed.push(Code { names, start, end, bias: self.bias });
-        }
-        Ok(Listed { functions: listed, _charge: charge })
-    }
-
-    /// Where the section with code ends that contains an address.
-    fn section_end(&self, svma: u64) -> Option<u64> {
-        let mut code = self.elf.sections.iter().filter(|section| section.is_code());
-        let is_in = |start: u64, size: u64| svma >= start && svma - start < size;
-        if self.elf.sections.is_empty() {
-            let mut loaded = self.elf.segments.iter().filter(|segment| segment.is_loaded());
-            let segment = loaded.find(|segment| is_in(segment.address, segment.memory_size))?;
-            return Some(segment.address.saturating_add(segment.memory_size));
-        }
-        let section = code.find(|section| is_in(section.address, section.size))?;
-        Some(section.address.saturating_add(section.size))
     }
 
     /// The instructions from `start` to `end`.
@@ -183,6 +116,7 @@ impl Object {
         start: u64,
         end: u64,
         syntax: Syntax,
+        stop: Stop<'_>,
     ) -> Result<Vec<Instruction>, String> {
         match self.elf.machine {
             X86_64 if self.elf.is_64 => {}
@@ -194,8 +128,14 @@ impl Object {
         let mut instructions: Vec<Instruction> = Vec::new();
         // Of those that are made here; a report keeps them only while it is written.
         let mut charge = Charge::none(&self.budget);
-        let mut limit = None;
-        let names = |svma: u64| self.name(svma);
+        let mut limit: Option<String> = None;
+        let target_bytes = Cell::new(0_usize);
+        let names = |svma: u64| {
+            let is_short = target_bytes.get() > MOST_TARGET_BYTES;
+            let name = self.name(svma, if is_short { SHORT_TARGET } else { SYMBOL_CHARACTERS })?;
+            target_bytes.set(target_bytes.get() + name.len());
+            Some(name)
+        };
         // A symbol in the middle begins an instruction.
         let mut starts: Vec<u64> = self.tables.functions().map(|(start, ..)| start).collect();
         starts.retain(|symbol| *symbol > start && *symbol < end);
@@ -207,7 +147,13 @@ impl Object {
             disassemble(part, from, syntax, &names, &mut |address, text| {
                 let charged = charge.grow(INSTRUCTION_BYTES + text.len() as u64);
                 if let Err(reached) = charged.and_then(|()| self.budget.check_time()) {
-                    limit = Some(reached);
+                    limit = Some(reached.to_string());
+                    return false;
+                }
+                if instructions.len().is_multiple_of(AT_A_TIME)
+                    && let Err(stopped) = stop.check()
+                {
+                    limit = Some(stopped.to_string());
                     return false;
                 }
                 let frames = symbolizer.shared_frames(address.wrapping_add(self.bias), false);
@@ -216,6 +162,9 @@ impl Object {
                 instructions.push(Instruction { address, text, frames });
                 true
             });
+            if limit.is_some() {
+                break;
+            }
             from = to;
         }
         match limit {
@@ -239,10 +188,11 @@ impl Object {
         read.and_then(|read| read).map_err(String::from)
     }
 
-    /// What is at an address: `main+0x10`.
-    fn name(&self, svma: u64) -> Option<String> {
+    /// What is at an address: `main+0x10`, of a name at most so many characters.
+    fn name(&self, svma: u64, characters: usize) -> Option<String> {
         let symbol = self.tables.find(svma)?;
-        let name = demangle(&symbol.name);
+        let mut name = demangle(&symbol.name);
+        cut(&mut name, characters);
         match svma - symbol.start {
             0 => Some(name),
             offset => Some(format!("{name}+{offset:#x}")),

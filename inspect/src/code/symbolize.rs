@@ -159,6 +159,7 @@ impl Naming<'_> {
             let mut symbolizer = Symbolizer::with_budget(&all, round.process, directories, self.budget);
             for mapping in &round.mappings {
                 let module = self.name(mapping.mapping, &mapping.locations, &mut symbolizer, stop);
+                symbolizer.close(mapping.module.start_avma);
                 modules.push((mapping.mapping, module));
             }
         }

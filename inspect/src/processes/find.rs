@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::details::{Connection, ProcessDetails};
-use super::host::{Host, of_descriptors, open_descriptors, other_namespace, zombie_parent};
+use super::host::{Host, is_elsewhere, of_descriptors, open_descriptors, other_namespace, zombie_parent};
 use super::process::{Listing, RustProcess};
 use super::reader::ProcessReader as _;
 use super::resolve_error::ResolveError;
@@ -51,7 +51,7 @@ pub(super) fn by_pid(pid: u32, deadline: Option<Instant>) -> Result<RustProcess,
     Host::read_one(pid, deadline).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => match Host::owner(pid) {
             uid if is_root() || uid.is_some() && uid == own_uid() => {
-                other_namespace(pid).unwrap_or(ResolveError::Denied { pid })
+                other_namespace(pid).unwrap_or(ResolveError::Denied { pid, is_elsewhere: is_elsewhere(pid) })
             }
             uid => ResolveError::OtherUser { pid, uid },
         },

@@ -104,11 +104,16 @@ pub enum ResolveError {
         uid: Option<u32>,
     },
     /// The system denies access to the process although it belongs to the current user, or this user is root:
-    /// it runs in another user namespace, or is hardened.
-    #[error("the system denies access to it")]
+    /// it runs in other namespaces, or is hidden or hardened.
+    #[error("{}", match is_elsewhere {
+        true => "the system denies access to it: it runs in other namespaces",
+        false => "the system hides it, as hidepid, a sandbox and security modules do",
+    })]
     Denied {
         /// The process.
         pid: u32,
+        /// Whether it is seen to run in other namespaces, which can be entered.
+        is_elsewhere: bool,
     },
     /// A path that the current user may not read.
     #[error("{error}")]

@@ -193,7 +193,16 @@ impl Locations {
     }
 
     /// A profile of these tables, without samples; `build_id` is that of the executable.
-    pub(crate) fn into_profile(self, build_id: &[u8]) -> Profile {
+    pub(crate) fn into_profile(mut self, build_id: &[u8]) -> Profile {
+        // Without samples there is the program, too, so that the profile has a name.
+        if self.mappings.is_empty() {
+            let program = self.symbolizer.modules().find(|module| {
+                !module.build_id.is_empty() && module.build_id == build_id && module.path.starts_with('/')
+            });
+            if let Some(start) = program.map(|module| module.start_avma) {
+                self.mapping(start);
+            }
+        }
         let program = self.program(build_id);
         self.tables.into_profile(program)
     }

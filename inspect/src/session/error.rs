@@ -250,7 +250,7 @@ fn what_of_resolve(error: &ResolveError) -> String {
         },
         ResolveError::OtherUser { pid, .. }
         | ResolveError::OtherNamespace { pid, .. }
-        | ResolveError::Denied { pid }
+        | ResolveError::Denied { pid, .. }
         | ResolveError::Zombie { pid, .. }
         | ResolveError::Ending { pid } => {
             format!("cannot inspect process {pid}")
@@ -277,15 +277,17 @@ fn fix_of_resolve(error: &ResolveError) -> String {
             format!("run rgops as its user: sudo -u '#{uid}' rgops …")
         }
         ResolveError::NoSuchName { unreadable, unanswered, as_root, .. } => {
-            let mut fix = match (unreadable, as_root) {
-                (0, _) => list.to_owned(),
-                (count, false) => format!("{list}; {count} of other users visible only to root"),
-                (count, true) => format!("{list}; {count} hidden even from root: give a pid"),
+            let unreadable = match (unreadable, as_root) {
+                (0, _) => String::new(),
+                (count, false) => format!("{count} of other users visible only to root; "),
+                (count, true) => format!("{count} hidden even from root: give a pid; "),
             };
-            if *unanswered > 0 {
-                fix.push_str(&format!("; {unanswered} could not be inspected in time"));
-            }
-            fix
+            let unanswered = match unanswered {
+                0 => String::new(),
+                count => format!("{count} could not be inspected in time; "),
+            };
+            // The command is last, so that it can be pasted.
+            format!("{unreadable}{unanswered}{list}")
         }
         ResolveError::Ambiguous { pids, .. } => {
             format!("give a pid, such as {}", pids.first().copied().unwrap_or_default())
@@ -299,9 +301,11 @@ fn fix_of_resolve(error: &ResolveError) -> String {
             _ => lost.fix().to_owned(),
         },
         ResolveError::OtherUser { .. } => "run as that user or as root".to_owned(),
-        ResolveError::Denied { .. } => {
+        ResolveError::Denied { is_elsewhere: true, .. } => {
             "enter the namespaces of the process with nsenter(1), then run rgops".to_owned()
         }
+        // Nothing that this user can run makes it visible.
+        ResolveError::Denied { .. } => String::new(),
         ResolveError::SocketDenied { as_root: true, .. } => "run rgops as the program's user".to_owned(),
         ResolveError::SocketDenied { .. } => "run rgops as the program's user, or as root".to_owned(),
         ResolveError::System { error, .. } => match error.kind() {
@@ -359,7 +363,11 @@ mod tests {
             let (name, unreadable, unanswered) = ("shop".to_owned(), 3, 2);
             SessionError::from(ResolveError::NoSuchName { name, unreadable, unanswered, as_root })
         };
-        assert!(error(true).fix().ends_with("; 2 could not be inspected in time"));
+        assert!(
+            error(true)
+                .fix()
+                .ends_with("; 2 could not be inspected in time; to list the Rust processes, run: rgops")
+        );
         assert!(error(false).fix().contains("3 of other users visible only to root"));
         assert!(error(true).fix().contains("3 hidden even from root"), "{}", error(true).fix());
         let denied = |as_root| {

@@ -216,6 +216,13 @@ impl Source {
         }
     }
 
+    /// Frees what was read of its file. It is read again if it is needed again.
+    pub(super) fn close(&mut self) {
+        if self.file.is_some() {
+            (self.debug, self.tables, self.ranges) = (None, None, None);
+        }
+    }
+
     fn read_frames(&mut self, bare: &Frame, svma: u64, lookup: u64) -> Vec<Frame> {
         // The readers are fuzzed. If one panics anyway, the only cost is missing names.
         let known = catch_unwind(AssertUnwindSafe(|| self.known(lookup)));

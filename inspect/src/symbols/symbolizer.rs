@@ -1,6 +1,6 @@
 //! Resolves the addresses of one process, through its modules.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ use crate::symbols::module_symbols::ModuleSymbols;
 use crate::symbols::run_time_code::RunTimeCode;
 use crate::symbols::source::Source;
 use crate::symbols::system_calls::{Code, at_system_calls};
+
+/// Bytes charged for a name that is kept, besides its text.
+const NAME_BYTES: usize = 64;
 
 /// An address in the code of a module, also after that was unloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +47,8 @@ pub struct Symbolizer {
     loaded: BTreeMap<u64, usize>,
     /// Results by source and requested svma.
     found: HashMap<(usize, u64), Arc<[Frame]>>,
+    /// The names in them, each once.
+    names: HashSet<Arc<str>>,
     process: Option<Arc<Process>>,
     /// For modules without debug information, where the operator named servers that may have it.
     finder: Option<Finder>,
@@ -91,6 +96,7 @@ impl Symbolizer {
             hasher: RandomState::new(),
             loaded: BTreeMap::new(),
             found: HashMap::new(),
+            names: HashSet::new(),
             process: None,
             finder: None,
             run_time_code: None,
@@ -166,13 +172,22 @@ impl Symbolizer {
         }
         let mut frames = source.frames(svma, lookup);
         frames.iter_mut().for_each(|frame| frame.origin = Some(Origin::decide(frame)));
-        let frames: Arc<[Frame]> = frames.into();
-        if self.charge.grow(size_of_found(&frames)).is_err() {
+        let names = frames.iter().flat_map(|frame| [&frame.function, &frame.mangled]).flatten();
+        let new = names.filter(|name| !self.names.contains(*name));
+        let bytes = 64 + size_of_val(&*frames) + new.map(|name| name.len() + NAME_BYTES).sum::<usize>();
+        if self.charge.grow(bytes as u64).is_err() {
             // Names from untrusted files must not fill our memory.
             let source = &mut self.sources[index];
             source.lose_names(self.budget.exhausted());
             return Arc::new([source.bare(svma)]);
         }
+        for name in frames.iter_mut().flat_map(|frame| [&mut frame.function, &mut frame.mangled]).flatten() {
+            match self.names.get(name) {
+                Some(known) => *name = known.clone(),
+                None => _ = self.names.insert(name.clone()),
+            }
+        }
+        let frames: Arc<[Frame]> = frames.into();
         self.found.insert((index, lookup), frames.clone());
         frames
     }
@@ -248,9 +263,21 @@ impl Symbolizer {
         found
     }
 
+    /// Frees what was read of the file of the module at an address, of which no more is asked.
+    pub(crate) fn close(&mut self, avma: u64) {
+        if let Some(index) = self.module_index(avma) {
+            self.sources[index].close();
+        }
+    }
+
     /// The module an address is in, as the agent described it.
     pub fn module(&self, avma: u64) -> Option<&Module> {
         self.module_index(avma).map(|index| self.sources[index].module())
+    }
+
+    /// The loaded modules.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &Module> {
+        self.loaded.values().map(|index| self.sources[*index].module())
     }
 
     /// The symbols found for each requested module, and why more are missing.
@@ -290,11 +317,4 @@ fn module_in_memory() -> Module {
         bias: 0,
         has_unwind_data: false,
     }
-}
-
-/// The memory of frames that are kept.
-fn size_of_found(frames: &[Frame]) -> u64 {
-    let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len() + 16);
-    let bytes = |frame: &Frame| size_of::<Frame>() + text(&frame.function) + text(&frame.mangled);
-    (64 + frames.iter().map(bytes).sum::<usize>()) as u64
 }

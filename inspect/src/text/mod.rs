@@ -17,6 +17,6 @@ pub(crate) use elided::without_arguments;
 pub use elided::{elided_to, shown_name};
 pub use escaping::{Escaping, write_json};
 pub(crate) use left_out::reason;
-pub use printable::{escape, label};
+pub use printable::{escape, is_unprintable, label};
 pub use rgops_pprof::moment::utc;
 pub use units::{bytes, bytes_short, counted, duration, hex};

@@ -45,7 +45,7 @@ pub fn label(name: &str) -> Cow<'_, str> {
 
 /// Whether a terminal does not display it, or interprets it: general categories Cc, Cf, Zl and Zp of Unicode 16
 /// (format characters by their ranges), and variation selectors.
-pub(super) fn is_unprintable(character: char) -> bool {
+pub fn is_unprintable(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 
 use super::budget::Limits;
@@ -18,6 +18,10 @@ const READ_BYTES: usize = 256 << 10;
 const SMALL_BYTES: u64 = 8 << 20;
 /// The most bytes of a field: a string, a sample, an entry of a table.
 const LARGEST_FIELD: u64 = 256 << 20;
+/// The most parts of a file with less than [`SMALL_PART`] bytes.
+const MAX_SMALL_PARTS: usize = 10_000;
+/// Bytes of a part that are worth its beginning.
+const SMALL_PART: usize = 1024;
 /// The most bytes of a number.
 const VARINT_BYTES: usize = 10;
 
@@ -41,9 +45,9 @@ impl<'a> Input<'a> {
             return Err(ReadError::Invalid("it is empty".to_owned()));
         }
         let source: Box<dyn Read + 'a> = if bytes.starts_with(&GZIP_MAGIC) {
-            Box::new(MultiGzDecoder::new(bytes))
+            Box::new(Members::new(bytes))
         } else if bytes.starts_with(&ZSTD_MAGIC) {
-            Box::new(Frames { rest: bytes, frame: None })
+            Box::new(Frames { rest: bytes, frame: None, parts: Parts::default() })
         } else {
             Box::new(bytes)
         };
@@ -136,10 +140,61 @@ impl<'a> Input<'a> {
     }
 }
 
+/// Counts the parts of a file, members of gzip or frames of zstd, that are hardly worth their beginning: millions of
+/// empty ones take seconds, and no limit of size sees them.
+#[derive(Default)]
+struct Parts {
+    small: usize,
+    /// What the current part has become.
+    produced: usize,
+}
+
+impl Parts {
+    /// The current part is at its end.
+    fn end(&mut self) -> io::Result<()> {
+        self.small += usize::from(self.produced < SMALL_PART);
+        self.produced = 0;
+        if self.small > MAX_SMALL_PARTS {
+            return Err(io::Error::other(format!(
+                "more than {MAX_SMALL_PARTS} of its parts have less than {SMALL_PART} bytes"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// All members of a gzip file, one after the other (RFC 1952, 2.2).
+pub(super) struct Members<'a> {
+    member: GzDecoder<&'a [u8]>,
+    parts: Parts,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Members<'a> {
+        Members { member: GzDecoder::new(bytes), parts: Parts::default() }
+    }
+}
+
+impl Read for Members<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.member.read(to)?;
+            self.parts.produced += read;
+            let rest: &[u8] = self.member.get_ref();
+            if read > 0 || to.is_empty() || rest.is_empty() {
+                return Ok(read);
+            }
+            self.parts.end()?;
+            self.member.reset(rest);
+        }
+    }
+}
+
 /// All frames of a zstd file, one after the other.
 struct Frames<'a> {
     rest: &'a [u8],
     frame: Option<StreamingDecoder<&'a [u8], ruzstd::decoding::FrameDecoder>>,
+    parts: Parts,
 }
 
 impl Read for Frames<'_> {
@@ -147,11 +202,13 @@ impl Read for Frames<'_> {
         loop {
             if let Some(frame) = &mut self.frame {
                 let read = frame.read(to)?;
+                self.parts.produced += read;
                 if read > 0 || to.is_empty() {
                     return Ok(read);
                 }
                 self.rest = *frame.get_ref();
                 self.frame = None;
+                self.parts.end()?;
             }
             match self.rest {
                 [] => return Ok(0),
@@ -160,6 +217,7 @@ impl Read for Frames<'_> {
                     let length = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
                     let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
                     self.rest = rest.get(length..).ok_or_else(cut)?;
+                    self.parts.end()?;
                 }
                 rest => self.frame = Some(StreamingDecoder::new(rest).map_err(io::Error::other)?),
             }

@@ -2,11 +2,10 @@
 
 use std::io::Read as _;
 
-use flate2::read::MultiGzDecoder;
 use prost::Message as _;
 
 use super::error::{MAX_MESSAGES_BYTES, ReadError};
-use super::input::GZIP_MAGIC;
+use super::input::{GZIP_MAGIC, Members};
 use crate::check::check;
 use crate::proto::Profile;
 
@@ -21,7 +20,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile, ReadError> {
 fn read_up_to(bytes: &[u8], limit: u64) -> Result<Profile, ReadError> {
     let profile = if bytes.starts_with(&GZIP_MAGIC) {
         let mut raw = Vec::new();
-        MultiGzDecoder::new(bytes).take(limit + 1).read_to_end(&mut raw).map_err(ReadError::Decompress)?;
+        Members::new(bytes).take(limit + 1).read_to_end(&mut raw).map_err(ReadError::Decompress)?;
         if raw.len() as u64 > limit {
             return Err(ReadError::TooLarge);
         }

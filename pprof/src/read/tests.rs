@@ -107,6 +107,29 @@ fn zstd_is_decompressed() {
 }
 
 #[test]
+fn files_of_many_parts_are_read_and_those_of_countless_empty_ones_are_refused() {
+    let bytes = file(&[field(2, &[8, 200, 1, 16, 5])]);
+    let zstd =
+        |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+    let skipped = [0x51, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
+    let why_not =
+        "the profile cannot be decompressed: more than 10000 of its parts have less than 1024 bytes";
+    for (empty, whole) in
+        [(gzip(b""), gzip(&bytes)), (zstd(b""), zstd(&bytes)), (skipped.to_vec(), zstd(&bytes))]
+    {
+        let begun = if whole.starts_with(&[0x1f]) { gzip(b"") } else { zstd(b"") };
+        let many = [begun.clone(), empty.repeat(9_990), whole.clone()].concat();
+        assert_eq!(lines_of(&read_profile(&many).expect("a few thousand parts")), ["main 5"]);
+        assert_eq!(why(&[begun, empty.repeat(10_001), whole].concat()), why_not);
+    }
+    let whole = gzip(&bytes);
+    assert!(matches!(read(&[gzip(b"").repeat(10_001), whole].concat()), Err(ReadError::Decompress(_))));
+    // A byte each is as slow.
+    let long = file(&[field(15, &[0; 20_000])]);
+    assert_eq!(why(&long.iter().flat_map(|byte| gzip(&[*byte])).collect::<Vec<_>>()), why_not);
+}
+
+#[test]
 fn the_beginning_of_a_file_is_decompressed() {
     for file in [b"main;f 12".to_vec(), gzip(b"main;f 12")] {
         assert_eq!(read_beginning(&file, 6).expect("it is not damaged"), b"main;f");

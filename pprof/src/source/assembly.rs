@@ -57,7 +57,8 @@ pub fn assembly(
         stop.check()?;
         let file = object_file(refined, function.mapping);
         let Code { start, end, .. } = function.code;
-        let read = environment.instructions(&file, start, end, refined.settings.intel_syntax);
+        let read = environment.instructions(&file, start, end, refined.settings.intel_syntax, stop);
+        stop.check()?;
         let instructions = read.map_err(ReportError::Option)?;
         let (flat, cum) = sum_of(&graph, &function);
         let instructions = annotate(&graph, &function, &instructions);
@@ -101,7 +102,9 @@ fn symbols<'r>(
             continue;
         }
         let is_wanted = |name: &str| wanted.is_match(name);
-        match environment.code(&object_file(refined, mapping), &is_wanted, address) {
+        let codes = environment.code(&object_file(refined, mapping), Some(&is_wanted), address, stop);
+        stop.check()?;
+        match codes {
             Ok(codes) => found.extend(codes.into_iter().map(|code| (mapping, code))),
             Err(why) if !missing.contains(&why) => missing.push(why),
             Err(_) => {}

@@ -169,10 +169,10 @@ impl AllCode {
     ) -> Result<bool, Stopped> {
         let file = object_file(refined, refined.profile.mapping(range.mapping));
         let [first, end] = [range.start, range.end].map(|address| address.wrapping_sub(range.bias));
-        let start = start_before(&file, range.start, first, environment);
-        let Ok(read) = environment.instructions(&file, start, end, refined.settings.intel_syntax) else {
-            return Ok(false);
-        };
+        let start = start_before(&file, range.start, first, environment, stop);
+        let read = environment.instructions(&file, start, end, refined.settings.intel_syntax, stop);
+        stop.check()?;
+        let Ok(read) = read else { return Ok(false) };
         let nexts = read.iter().skip(1).map(|next| Some(next.address)).chain([None]);
         let mut last: Option<(u64, &Arc<[CodeFrame]>)> = None;
         for (instruction, next) in read.iter().zip(nexts) {
@@ -237,8 +237,14 @@ impl AllCode {
 }
 
 /// Where to begin, so that the first instruction is whole: at the start of the function, if that is near.
-fn start_before(file: &ObjectFile<'_>, avma: u64, first: u64, environment: &dyn Environment) -> u64 {
-    let codes = environment.code(file, &|_| false, Some(avma)).unwrap_or_default();
+fn start_before(
+    file: &ObjectFile<'_>,
+    avma: u64,
+    first: u64,
+    environment: &dyn Environment,
+    stop: Stop<'_>,
+) -> u64 {
+    let codes = environment.code(file, None, Some(avma), stop).unwrap_or_default();
     let starts = codes.iter().map(|code| code.start).filter(|start| *start <= first);
     starts.max().filter(|start| first - start <= LONGEST_LEAD).unwrap_or(first)
 }

@@ -23,13 +23,18 @@ impl Environment for Made {
     fn code(
         &self,
         _: &ObjectFile<'_>,
-        is_wanted: &dyn Fn(&str) -> bool,
+        is_wanted: Option<&dyn Fn(&str) -> bool>,
         address: Option<u64>,
+        _: Stop<'_>,
     ) -> Result<Vec<Code>, String> {
         let is_at = address.is_some_and(|address| (0x1010..0x1020).contains(&address));
         let code =
             Code { names: vec!["main".to_owned(), "other".to_owned()], start: 0x10, end: 0x20, bias: 0x1000 };
-        Ok(if is_wanted("main") || is_at { vec![code] } else { Vec::new() })
+        Ok(if is_wanted.is_some_and(|is_wanted| is_wanted("main")) || is_at {
+            vec![code]
+        } else {
+            Vec::new()
+        })
     }
 
     fn bias(&self, _: &ObjectFile<'_>) -> Result<u64, String> {
@@ -42,6 +47,7 @@ impl Environment for Made {
         start: u64,
         end: u64,
         _: bool,
+        _: Stop<'_>,
     ) -> Result<Vec<Instruction>, String> {
         let frame = |function: &str, line| CodeFrame {
             function: function.into(),

@@ -5,6 +5,7 @@ use rgops_pprof::profile::sample_type_position;
 use rgops_pprof::settings::{Kind, Opt};
 
 use super::around::Around;
+use crate::configs::MOST_CONFIGS;
 use crate::downloads::DOWNLOADS;
 use crate::page::Page;
 use crate::query::Query;
@@ -189,14 +190,19 @@ fn configs(around: &Around<'_>) -> Markup {
         ul {
             li { a href=(reset.href(view)) aria-current=[mark(&reset)] { "Default" } }
             @match configs {
-                Ok(configs) => @for config in configs {
-                    @let with = config.options.iter().fold(reset.clone(), |query, (name, value)| query.with(name, value));
-                    li.config {
-                        a href=(with.href(view)) aria-current=[mark(&with)] { (config.name) }
-                        (form("delete", html! {
-                            input type="hidden" name="name" value=(config.name);
-                            button.small type="submit" aria-label={ "Delete config " (config.name) } { "Delete" }
-                        }))
+                Ok(configs) => {
+                    @for config in configs.iter().take(MOST_CONFIGS) {
+                        @let with = config.options.iter().fold(reset.clone(), |query, (name, value)| query.with(name, value));
+                        li.config {
+                            a href=(with.href(view)) aria-current=[mark(&with)] { (config.name) }
+                            (form("delete", html! {
+                                input type="hidden" name="name" value=(config.name);
+                                button.small type="submit" aria-label={ "Delete config " (config.name) } { "Delete" }
+                            }))
+                        }
+                    }
+                    @if let Some(more @ 1..) = configs.len().checked_sub(MOST_CONFIGS) {
+                        li.problem { (more) " more saved configs are left out: only the first " (MOST_CONFIGS) " are shown" }
                     }
                 },
                 Err(why) => li.problem { "The saved configs cannot be read: " (why) },

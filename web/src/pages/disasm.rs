@@ -6,7 +6,7 @@ use rgops_pprof::environment::{Code, Environment, Instruction, ObjectFile};
 use rgops_pprof::names::short;
 use rgops_pprof::report::ReportError;
 use rgops_pprof::source::{Assembly, AssemblyFunction, assembly};
-use rgops_pprof::{Format, Refined, Settings};
+use rgops_pprof::{Format, Refined, Settings, Stop};
 
 use super::empty;
 use super::functions::{bar, cut, form, share};
@@ -70,11 +70,13 @@ impl Environment for ShortNames<'_> {
     fn code(
         &self,
         mapping: &ObjectFile<'_>,
-        is_wanted: &dyn Fn(&str) -> bool,
+        is_wanted: Option<&dyn Fn(&str) -> bool>,
         address: Option<u64>,
+        stop: Stop<'_>,
     ) -> Result<Vec<Code>, String> {
+        let Some(is_wanted) = is_wanted else { return self.inner.code(mapping, None, address, stop) };
         let is_short = |name: &str| self.settings.rust && is_wanted(&short(name, self.settings.generics));
-        self.inner.code(mapping, &|name| is_wanted(name) || is_short(name), address)
+        self.inner.code(mapping, Some(&|name| is_wanted(name) || is_short(name)), address, stop)
     }
 
     fn bias(&self, mapping: &ObjectFile<'_>) -> Result<u64, String> {
@@ -87,8 +89,9 @@ impl Environment for ShortNames<'_> {
         start: u64,
         end: u64,
         intel_syntax: bool,
+        stop: Stop<'_>,
     ) -> Result<Vec<Instruction>, String> {
-        self.inner.instructions(mapping, start, end, intel_syntax)
+        self.inner.instructions(mapping, start, end, intel_syntax, stop)
     }
 }
 

@@ -49,13 +49,23 @@ impl Address {
         self.local
     }
 
+    /// The address without its port; one of IPv4 that is written as one of IPv6 is that of IPv4.
+    fn ip(&self) -> IpAddr {
+        self.local.ip().to_canonical()
+    }
+
+    /// Whether only programs of this machine can reach it.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.ip().is_loopback()
+    }
+
     /// What to write in an address behind `http://`.
     pub(super) fn host(&self) -> String {
         match &self.name {
             Some(name) => format!("{name}:{}", self.local.port()),
-            None if self.local.ip().is_unspecified() => match self.local {
-                SocketAddr::V4(_) => format!("127.0.0.1:{}", self.local.port()),
-                SocketAddr::V6(_) => format!("[::1]:{}", self.local.port()),
+            None if self.ip().is_unspecified() => match self.ip() {
+                IpAddr::V4(_) => format!("127.0.0.1:{}", self.local.port()),
+                IpAddr::V6(_) => format!("[::1]:{}", self.local.port()),
             },
             None => self.local.to_string(),
         }
@@ -76,7 +86,7 @@ impl Address {
             None if name.contains(':') => return false,
             None => name,
         };
-        let is_ours = |ip: IpAddr| !self.local.ip().is_loopback() || ip.is_loopback();
+        let is_ours = |ip: IpAddr| !self.is_loopback() || ip.to_canonical().is_loopback();
         name.eq_ignore_ascii_case("localhost")
             || self.name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name))
             || bare.parse().is_ok_and(is_ours)
@@ -123,5 +133,14 @@ mod tests {
         assert!(!ours.is_host("evil.example") && !ours.is_host("192.168.1.2:81"));
         assert_eq!(at("0.0.0.0:81", None).host(), "127.0.0.1:81");
         assert_eq!(at("[::1]:81", None).host(), "[::1]:81");
+        assert_eq!(at("[::ffff:0.0.0.0]:81", None).host(), "127.0.0.1:81");
+    }
+
+    #[test]
+    fn a_loopback_address_of_ipv4_may_be_written_as_one_of_ipv6() {
+        let ours = at("[::ffff:127.0.0.1]:81", None);
+        assert!(ours.is_loopback() && ours.is_host(&ours.host()) && ours.is_host("127.0.0.1:81"));
+        assert!(!ours.is_host("10.0.0.1:81") && !ours.is_host("[::ffff:10.0.0.1]:81"));
+        assert!(!at("[::ffff:10.0.0.1]:81", None).is_loopback());
     }
 }

@@ -15,7 +15,7 @@ use super::headers::{body, html, redirect};
 use super::state::State as Shared;
 use super::work::{Made, Part};
 use crate::assets::Asset;
-use crate::configs::Config;
+use crate::configs::{Config, MOST_CONFIGS};
 use crate::downloads::Download;
 use crate::layout::{self, Around};
 use crate::page::{Page, PageError};
@@ -26,8 +26,6 @@ use crate::views::{VIEWS, View};
 /// The most bytes of a form, and the time for it to arrive.
 const FORM_BYTES: usize = 16 << 10;
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most configs.
-const CONFIGS: usize = 200;
 
 /// All addresses.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
@@ -204,8 +202,8 @@ async fn configs(
 fn save(analyser: &crate::Analyser, name: String, query: &Query) -> Result<(), String> {
     Config::check_name(&name)?;
     let known = analyser.configs.load()?;
-    if known.len() >= CONFIGS && !known.iter().any(|config| config.name == name) {
-        return Err(format!("There are {CONFIGS} configs already. Delete one first."));
+    if known.len() >= MOST_CONFIGS && !known.iter().any(|config| config.name == name) {
+        return Err(format!("There are {MOST_CONFIGS} configs already. Delete one first."));
     }
     let options = query.changed().into_iter().map(|(option, value)| (option.name.to_owned(), value));
     analyser.configs.save(Config { name, options: options.collect() })

@@ -8,9 +8,11 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use super::passes::Passes;
 use super::patience::Patient;
+use super::peer::Peer;
 
 /// The time for a request to arrive, and for a connection to be idle.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -25,7 +27,8 @@ const READ_HEADERS: usize = 512;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections until it is dropped. A client that closes its connection ends the work of its request: its
-/// future is dropped. Who floods us without the secret loses the oldest of these connections, and keeps nobody out.
+/// future is dropped. Who floods us without the secret loses the oldest of these connections, and keeps nobody out: each
+/// that was accepted has some time to show the secret, and if there are very many others wait to be accepted.
 pub(super) async fn accept(listener: TcpListener, router: Router, is_loopback: bool) {
     let passes = Arc::new(Passes::default());
     let first_timeout = if is_loopback { FIRST_TIMEOUT } else { REQUEST_TIMEOUT };
@@ -36,21 +39,29 @@ pub(super) async fn accept(listener: TcpListener, router: Router, is_loopback: b
         .max_buf_size(READ_BYTES)
         .max_headers(READ_HEADERS);
     loop {
+        passes.room().await;
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, remote)) => {
+                let Ok(local) = stream.local_addr() else { continue };
+                let peer = Peer { remote, local };
                 let _ = stream.set_nodelay(true);
                 let builder = builder.clone();
                 let router = router.clone();
-                passes.admit(|pass| {
+                passes.admit(Instant::now(), |pass| {
                     let stream = Patient::new(stream, pass.clone(), first_timeout, WRITE_TIMEOUT);
-                    let service = TowerToHyperService::new(router.layer(axum::Extension(pass)));
+                    let service = TowerToHyperService::new(
+                        router.layer(axum::Extension(peer)).layer(axum::Extension(pass)),
+                    );
                     let task = tokio::spawn(async move {
                         let _ = builder.serve_connection(TokioIo::new(stream), service).await;
                     });
                     task.abort_handle()
                 });
             }
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(_) => {
+                tokio::time::sleep(PAUSE).await;
+                passes.trim(Instant::now());
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use super::headers::{self, redirect};
 use super::passes::Pass;
+use super::peer::Peer;
 use super::state::State as Shared;
 use crate::layout;
 
@@ -16,6 +17,8 @@ use crate::layout;
 const REQUEST_BYTES: usize = 32 << 10;
 /// The most headers.
 const HEADERS: usize = 64;
+/// Why a path that begins with nothing of ours is refused.
+const NO_SECRET: &str = "The address lacks the secret part. Open the whole address that rgops printed.";
 
 /// Answers 403 to a request that did not come from the address that was printed or from one of our pages.
 pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
@@ -28,13 +31,30 @@ pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, n
         Ok(known) => known,
         Err(why) => return refusal(StatusCode::FORBIDDEN, why),
     };
+    let redeemed = match known {
+        Known::Secret => None,
+        Known::Ticket(ticket) => {
+            let peer = request.extensions().get().copied();
+            let Some(view) = redeem(&shared, peer, &ticket).await else {
+                return refusal(StatusCode::FORBIDDEN, NO_SECRET);
+            };
+            Some(view)
+        }
+    };
     if let Some(pass) = request.extensions().get::<Pass>() {
         pass.clone().show().await;
     }
-    headers::protect(match known {
-        Known::Secret => next.run(request).await,
-        Known::Ticket(view) => redirect(&format!("/{}/ui/{view}", shared.secret.text())),
+    headers::protect(match redeemed {
+        None => next.run(request).await,
+        Some(view) => redirect(&format!("/{}/ui/{view}", shared.secret.text())),
     })
+}
+
+/// The page that a ticket leads to. Whoever else asks for it, it remains good.
+async fn redeem(shared: &Shared, peer: Option<Peer>, ticket: &str) -> Option<String> {
+    let peer = peer?;
+    let is_ours = tokio::task::spawn_blocking(move || peer.is_ours()).await.unwrap_or(false);
+    if is_ours { shared.tickets.take(ticket) } else { None }
 }
 
 /// An answer that ends the connection.
@@ -54,12 +74,12 @@ fn is_too_large(request: &Request) -> bool {
 enum Known {
     /// Its path has the secret.
     Secret,
-    /// Its path is a ticket to this page.
+    /// Its path is this ticket, if it is of someone who may use it.
     Ticket(String),
 }
 
 fn check(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Known, &'static str> {
-    let is_loopback = shared.address.local().ip().is_loopback();
+    let is_loopback = shared.address.is_loopback();
     // HTTP/1.1 has exactly one; a request with an absolute address has it there, too, and must not disagree.
     let host = only(headers, header::HOST).ok_or("The request does not say which host it is for.")?;
     let is_same = uri.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(host));
@@ -93,11 +113,11 @@ fn check(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap) -> Re
     if shared.secret.is(secret) {
         return Ok(Known::Secret);
     }
-    let ticket =
-        (method == Method::GET).then(|| shared.tickets.take(uri.path().trim_start_matches('/'))).flatten();
-    ticket
-        .map(Known::Ticket)
-        .ok_or("The address lacks the secret part. Open the whole address that rgops printed.")
+    let ticket = uri.path().trim_start_matches('/');
+    if method == Method::GET && shared.tickets.is_good(ticket) {
+        return Ok(Known::Ticket(ticket.to_owned()));
+    }
+    Err(NO_SECRET)
 }
 
 /// The value of a header that is there once.

@@ -8,6 +8,7 @@ mod guard;
 mod headers;
 mod passes;
 mod patience;
+mod peer;
 mod secret;
 mod state;
 mod tickets;
@@ -76,7 +77,7 @@ pub fn serve(analyser: Analyser, address: &str) -> Result<Server, ServeError> {
     let url = format!("http://{host}/{}/ui/", secret.text());
     let (tickets, work) = (Tickets::default(), Work::new());
     let state = Arc::new(State { analyser: Arc::new(analyser), address, secret, token, tickets, work });
-    let is_loopback = local_address.ip().is_loopback();
+    let is_loopback = local_address.ip().to_canonical().is_loopback();
     runtime.spawn(connections::accept(listener, answers::router(Arc::clone(&state)), is_loopback));
     Ok(Server { url, host, state, local_address, runtime: Some(runtime) })
 }
@@ -88,7 +89,8 @@ impl Server {
     }
 
     /// The address of the first page without the secret, to be opened once and within a minute: for the arguments of a
-    /// browser, which other users of the machine can read.
+    /// browser, which other users of the machine can read. On Linux only programs of our user, of root and of the user
+    /// who ran `sudo` can open it.
     pub fn ticket_url(&self) -> String {
         self.ticket_url_to("")
     }
@@ -121,7 +123,7 @@ impl Server {
 
     /// Whether only programs of this machine can reach it.
     pub fn is_loopback(&self) -> bool {
-        self.local_address.ip().is_loopback()
+        self.local_address.ip().to_canonical().is_loopback()
     }
 
     /// Stops listening, and ends the reports that run.

@@ -3,21 +3,33 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
 
-/// The most connections that have not shown the secret; one more ends the oldest.
+/// The most connections that have not shown the secret for longer than [`TURN`]; one more ends the oldest.
 const STRANGERS: usize = 64;
+/// The most that have not shown it at all; others wait until the oldest had its turn.
+const NEW: usize = 512;
+/// The time in which a connection is not ended for others: to be read, and to show the secret.
+const TURN: Duration = Duration::from_millis(50);
 /// The most connections that have; requests of others wait. A browser opens six.
 const KNOWN: usize = 64;
 
 /// All connections.
 pub(super) struct Passes {
     /// The oldest first.
-    strangers: Mutex<VecDeque<(u64, AbortHandle)>>,
+    strangers: Mutex<VecDeque<Stranger>>,
     next: Mutex<u64>,
     known: Arc<Semaphore>,
+}
+
+struct Stranger {
+    number: u64,
+    since: Instant,
+    task: AbortHandle,
 }
 
 impl Default for Passes {
@@ -38,8 +50,32 @@ struct Shown {
 }
 
 impl Passes {
+    /// Waits until there is room for one more.
+    pub(super) async fn room(&self) {
+        let oldest = {
+            let strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            strangers.front().filter(|_| strangers.len() >= NEW).map(|oldest| oldest.since)
+        };
+        if let Some(since) = oldest {
+            sleep_until(since + TURN).await;
+            self.trim(Instant::now());
+        }
+    }
+
+    /// Ends the oldest strangers that had their turn, if there are too many.
+    pub(super) fn trim(&self, now: Instant) {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let too_many = strangers.len().saturating_sub(STRANGERS);
+        let had_turn = strangers.iter().take(too_many).take_while(|of| now >= of.since + TURN).count();
+        let ended: Vec<Stranger> = strangers.drain(..had_turn).collect();
+        drop(strangers);
+        for of in ended {
+            of.task.abort();
+        }
+    }
+
     /// Starts a connection, which is a stranger. If there are too many the oldest ends.
-    pub(super) fn admit(self: &Arc<Passes>, start: impl FnOnce(Pass) -> AbortHandle) {
+    pub(super) fn admit(self: &Arc<Passes>, now: Instant, start: impl FnOnce(Pass) -> AbortHandle) {
         let number = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
             *next = next.wrapping_add(1);
@@ -53,17 +89,15 @@ impl Passes {
         };
         // Held while it starts, so that it cannot leave the strangers before it is one of them.
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        strangers.push_back((number, start(Pass(Arc::new(shown)))));
-        let oldest = (strangers.len() > STRANGERS).then(|| strangers.pop_front()).flatten();
+        let task = start(Pass(Arc::new(shown)));
+        strangers.push_back(Stranger { number, since: now, task });
         drop(strangers);
-        if let Some((_, oldest)) = oldest {
-            oldest.abort();
-        }
+        self.trim(now);
     }
 
     fn forget(&self, number: u64) {
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        strangers.retain(|(of, _)| *of != number);
+        strangers.retain(|of| of.number != number);
     }
 }
 
@@ -88,5 +122,39 @@ impl Pass {
 impl Drop for Shown {
     fn drop(&mut self) {
         self.passes.forget(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_has_a_turn() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("it has no needs").block_on(async {
+            let passes = Arc::new(Passes::default());
+            let count = || passes.strangers.lock().unwrap_or_else(PoisonError::into_inner).len();
+            let began = Instant::now();
+            let admit = |now| {
+                passes.admit(now, |pass| {
+                    let waits = async move {
+                        std::future::pending::<()>().await;
+                        drop(pass);
+                    };
+                    tokio::spawn(waits).abort_handle()
+                });
+            };
+            (0..200).for_each(|_| admit(began));
+            assert_eq!(count(), 200, "none had its turn");
+            passes.trim(began + TURN / 2);
+            assert_eq!(count(), 200);
+            passes.trim(began + TURN);
+            assert_eq!(count(), STRANGERS);
+            (0..NEW).for_each(|_| admit(began + TURN));
+            assert_eq!(count(), NEW, "the old made room");
+            passes.room().await;
+            assert_eq!(count(), STRANGERS, "one more waited for the turn of the oldest");
+        });
     }
 }

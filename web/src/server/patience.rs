@@ -122,7 +122,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let mut held = None;
-        Arc::new(Passes::default()).admit(|pass| {
+        Arc::new(Passes::default()).admit(Instant::now(), |pass| {
             held = Some(pass);
             tokio::spawn(async {}).abort_handle()
         });

@@ -29,6 +29,12 @@ impl Tickets {
         Some(text)
     }
 
+    /// Whether the ticket `text` is good. It remains so.
+    pub(super) fn is_good(&self, text: &str) -> bool {
+        let tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.iter().any(|(ticket, issued, _)| ticket.is(text) && issued.elapsed() < GOOD)
+    }
+
     /// The page that the ticket `text` leads to, if it is good. It is not good again.
     pub(super) fn take(&self, text: &str) -> Option<String> {
         let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,6 +52,7 @@ mod tests {
         let tickets = Tickets::default();
         let first = tickets.issue("top?f=a").expect("the system has random numbers");
         assert_eq!(tickets.take(&first[1..]), None);
+        assert!(tickets.is_good(&first) && !tickets.is_good(&first[1..]));
         assert_eq!((tickets.take(&first), tickets.take(&first)), (Some("top?f=a".to_owned()), None));
         let old = tickets.issue("").expect("the system has random numbers");
         for _ in 0..MOST {

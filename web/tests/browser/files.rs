@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rgops_pprof::Settings;
 use rgops_pprof::environment::{Code, CodeFrame, Environment, Instruction, ObjectFile};
+use rgops_pprof::{Settings, Stop};
 
 use crate::fixture::{BASE, SHOP, SIZE, START, frames, place, split};
 
@@ -22,14 +22,15 @@ impl Environment for Files {
     fn code(
         &self,
         _: &ObjectFile<'_>,
-        is_wanted: &dyn Fn(&str) -> bool,
+        is_wanted: Option<&dyn Fn(&str) -> bool>,
         address: Option<u64>,
+        _: Stop<'_>,
     ) -> Result<Vec<Code>, String> {
         let code = frames().into_iter().enumerate().filter_map(|(at, frame)| {
             let start = START + SIZE * at as u64;
             let name = split(frame).last().copied()?;
             let is_there = address.is_some_and(|address| (start..start + SIZE).contains(&(address - BASE)));
-            (is_wanted(name) || is_there).then(|| Code {
+            (is_wanted.is_some_and(|is_wanted| is_wanted(name)) || is_there).then(|| Code {
                 names: vec![name.to_owned()],
                 start,
                 end: start + SIZE,
@@ -49,6 +50,7 @@ impl Environment for Files {
         start: u64,
         end: u64,
         _: bool,
+        _: Stop<'_>,
     ) -> Result<Vec<Instruction>, String> {
         let texts =
             ["push   %rbx", "mov    %rdi,%rbx", "call   *0x18(%rax)", "test   %al,%al", "pop    %rbx", "ret"];

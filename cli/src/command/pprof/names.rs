@@ -40,7 +40,13 @@ impl Names<'_> {
     /// # Errors
     /// If Ctrl-C cannot be caught.
     pub(super) fn find(&self, profile: Profile) -> Result<(Profile, Files), Failure> {
-        let (mode, _) = Mode::parse(&self.arguments.symbolize);
+        let (mode, unknown) = Mode::parse(&self.arguments.symbolize);
+        for word in &unknown {
+            terminal::say(&format!("ignoring unrecognized symbolization option: {}", cut(word)));
+            terminal::say(
+                "expecting -symbolize=[local|fastlocal|remote|none][:force][:demangle=[none|full|templates|default]",
+            );
+        }
         let mut settings = FileSettings::from_environment().with_symbols(&self.arguments.symbols);
         if let Some(binary) = self.binary {
             settings = settings.with_program(binary);

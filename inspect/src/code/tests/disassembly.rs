@@ -30,8 +30,10 @@ fn instructions_of_functions_all_over_a_program_are_those_of_objdump() {
         let files = files();
         let (mut functions, mut count) = (0, 0);
         // Their frames take most of the time.
-        for code in files.code(&file, &|_| true, None).unwrap().into_iter().step_by(8) {
-            for instruction in files.instructions(&file, code.start, code.end, is_intel).unwrap() {
+        for code in files.code(&file, Some(&|_| true), None, Stop::never()).unwrap().into_iter().step_by(8) {
+            for instruction in
+                files.instructions(&file, code.start, code.end, is_intel, Stop::never()).unwrap()
+            {
                 let own = without_name(&instruction.text);
                 let theirs = expected.get(&instruction.address).map_or("nothing", String::as_str);
                 assert_eq!(own, theirs, "{syntax}, {:?} at {:#x}", code.names, instruction.address);
@@ -49,8 +51,11 @@ fn targets_have_the_names_of_their_functions() {
     let (path, build_id) = (program().to_string_lossy(), build_id(program()));
     let file = ObjectFile { path: &path, build_id: &build_id, mapping: none.mapping(MappingId(0)) };
     let files = files();
-    let [main] = &files.code(&file, &|name| name == "main::main", None).unwrap()[..] else { panic!() };
-    let instructions = files.instructions(&file, main.start, main.end, false).unwrap();
+    let [main] = &files.code(&file, Some(&|name| name == "main::main"), None, Stop::never()).unwrap()[..]
+    else {
+        panic!()
+    };
+    let instructions = files.instructions(&file, main.start, main.end, false, Stop::never()).unwrap();
     let mut texts = instructions.iter().map(|instruction| &*instruction.text);
     assert!(
         texts.any(|text| text.starts_with("call   ") && text.ends_with(" <main::work>")),
@@ -67,9 +72,9 @@ fn a_program_that_was_named_by_a_relative_path_has_instructions() {
     let none = profile(std::iter::empty(), "");
     for build_id in [String::new(), build_id(program())] {
         let file = ObjectFile { path: &typed, build_id: &build_id, mapping: none.mapping(MappingId(0)) };
-        let codes = files.code(&file, &|name| name == "main::work", None).unwrap();
+        let codes = files.code(&file, Some(&|name| name == "main::work"), None, Stop::never()).unwrap();
         let [code] = &codes[..] else { panic!("{codes:?}") };
-        assert!(!files.instructions(&file, code.start, code.end, false).unwrap().is_empty());
+        assert!(!files.instructions(&file, code.start, code.end, false, Stop::never()).unwrap().is_empty());
     }
 }
 
@@ -81,8 +86,8 @@ fn looking_at_instructions_uses_up_no_memory_for_good() {
     let budget = budget::standard();
     let files = Files::new(FileSettings::from_environment(), &budget);
     let look = || {
-        let codes = files.code(&file, &|name| name == "main::work", None).unwrap();
-        files.instructions(&file, codes[0].start, codes[0].end, false).unwrap();
+        let codes = files.code(&file, Some(&|name| name == "main::work"), None, Stop::never()).unwrap();
+        files.instructions(&file, codes[0].start, codes[0].end, false, Stop::never()).unwrap();
         budget.charged()
     };
     let first = look();
@@ -94,12 +99,30 @@ fn looking_at_instructions_uses_up_no_memory_for_good() {
     let small = budget::Budget::new(first);
     let files = Files::new(FileSettings::from_environment(), &small);
     small.charge(first).unwrap();
-    let why = files.code(&file, &|_| true, None).unwrap_err();
+    let why = files.code(&file, Some(&|_| true), None, Stop::never()).unwrap_err();
     assert!(why.contains("the memory limit"), "{why}");
     small.release(first);
-    assert!(!files.code(&file, &|name| name == "main::work", None).unwrap().is_empty());
+    assert!(!files.code(&file, Some(&|name| name == "main::work"), None, Stop::never()).unwrap().is_empty());
     drop(files);
     assert_eq!(small.charged(), 0);
+}
+
+#[test]
+fn a_stop_ends_the_search_for_functions_and_their_instructions() {
+    let none = profile(std::iter::empty(), &build_id(program()));
+    let (path, build_id) = (program().to_string_lossy(), build_id(program()));
+    let file = ObjectFile { path: &path, build_id: &build_id, mapping: none.mapping(MappingId(0)) };
+    let files = files();
+    let stopped = Stop::when(&|| true);
+    let why = format!("{path}: it was stopped");
+    assert_eq!(files.code(&file, Some(&|_| true), None, stopped), Err(why.clone()));
+    let is_wanted = |name: &str| name == "main::work";
+    let work = files.code(&file, Some(&is_wanted), None, Stop::never()).unwrap();
+    assert_eq!(files.code(&file, Some(&is_wanted), None, stopped), Err(why.clone()), "they are listed now");
+    assert_eq!(files.instructions(&file, work[0].start, work[0].end, false, stopped), Err(why));
+    // By its address it is the same, without a look at names.
+    let address = Some(START + work[0].start);
+    assert_eq!(files.code(&file, None, address, Stop::never()), Ok(work));
 }
 
 #[test]

@@ -97,8 +97,8 @@ fn instructions_of(function: &str) -> Vec<u64> {
     let build_id = build_id(program());
     let file = ObjectFile { path: &path, build_id: &build_id, mapping };
     let files = files();
-    let codes = files.code(&file, &|name| name == function, None).unwrap();
+    let codes = files.code(&file, Some(&|name| name == function), None, Stop::never()).unwrap();
     let [code] = &codes[..] else { panic!("{function}: {codes:?}") };
-    let instructions = files.instructions(&file, code.start, code.end, false).unwrap();
+    let instructions = files.instructions(&file, code.start, code.end, false, Stop::never()).unwrap();
     instructions.iter().map(|instruction| instruction.address).collect()
 }

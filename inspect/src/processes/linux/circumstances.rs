@@ -65,6 +65,16 @@ fn is_dying(pid: u32) -> bool {
     is_gone || is_killed
 }
 
+/// Whether a process is seen to run in other namespaces than this one. A link that cannot be read says nothing, and
+/// nsenter(1) could not open it either.
+pub(crate) fn is_elsewhere(pid: u32) -> bool {
+    let namespace = |pid: &str, kind| std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
+    ["user", "pid", "mnt"].into_iter().any(|kind| {
+        let (theirs, ours) = (namespace(&pid.to_string(), kind), namespace("self", kind));
+        theirs.is_some() && ours.is_some() && theirs != ours
+    })
+}
+
 /// The error for a process in another user namespace whose agent would take us for a stranger.
 pub(crate) fn other_namespace(pid: u32) -> Option<ResolveError> {
     let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/user"));

@@ -13,7 +13,7 @@ mod suspended;
 mod threads;
 mod unix_sockets;
 
-pub(super) use circumstances::{other_namespace, zombie_parent};
+pub(super) use circumstances::{is_elsewhere, other_namespace, zombie_parent};
 pub(super) use connections::of_descriptors;
 pub(super) use reader::Linux;
 pub(super) use requested::{Requested, is_inside, local_pid, wait_for_binding};

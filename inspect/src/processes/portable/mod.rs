@@ -14,6 +14,6 @@ mod tests;
 pub(super) use reader::Portable;
 #[cfg(not(target_os = "linux"))]
 pub(super) use requested::{
-    Requested, is_inside, local_pid, of_descriptors, open_descriptors, other_namespace, suspended_agent,
-    wait_for_binding, zombie_parent,
+    Requested, is_elsewhere, is_inside, local_pid, of_descriptors, open_descriptors, other_namespace,
+    suspended_agent, wait_for_binding, zombie_parent,
 };

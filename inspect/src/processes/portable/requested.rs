@@ -57,6 +57,11 @@ pub(crate) fn zombie_parent(_: u32) -> Option<u32> {
     None
 }
 
+pub(crate) fn is_elsewhere(_: u32) -> bool {
+    false
+}
+
+/// As [`is_elsewhere`].
 pub(crate) fn other_namespace(_: u32) -> Option<ResolveError> {
     None
 }

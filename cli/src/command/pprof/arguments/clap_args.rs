@@ -5,7 +5,7 @@ use rgops_pprof::Settings;
 use rgops_pprof::settings::{Kind, Opt};
 
 use super::Arguments;
-use super::spelling::{OFF, REPLACED};
+use super::spelling::{NEITHER, OFF, REPLACED};
 use super::table::{Takes, flags};
 use crate::arguments::memory;
 
@@ -55,7 +55,6 @@ impl Args for Arguments {
                 ("seconds" | "timeout", _) => arg.value_parser(seconds),
                 ("fail-above", _) => arg.value_parser(percent),
                 ("max-memory", _) => arg.value_parser(memory),
-                ("symbolize", _) => arg.value_parser(how_to_symbolize),
                 (name, Takes::Value(_)) if Opt::find(name).is_some_and(|it| it.kind != Kind::Text) => {
                     arg.value_parser(move |text: &str| number_of(name, text))
                 }
@@ -63,9 +62,11 @@ impl Args for Arguments {
             };
             command = command.arg(arg);
         }
-        // What only `spelling` writes: switches that are `=false`, and formats that rgops does not make.
+        // What only `spelling` writes: switches that are `=false` or wrong, and formats that rgops does not make.
         let hidden = |name: &'static str| Arg::new(name).long(name).hide(true).action(ArgAction::Append);
-        command.arg(hidden(OFF)).arg(hidden(REPLACED))
+        let neither =
+            hidden(NEITHER).value_parser(|_: &str| Err::<String, _>("it takes true or false".to_owned()));
+        command.arg(hidden(OFF)).arg(hidden(REPLACED)).arg(neither)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -74,25 +75,35 @@ impl Args for Arguments {
 }
 
 fn number_of(name: &str, text: &str) -> Result<String, String> {
-    match Settings::default().set(name, text) {
-        Ok(()) => Ok(text.to_owned()),
+    let text = match Opt::find(name).is_some_and(|it| it.kind == Kind::Integer) {
+        true => integer(text).map(|integer| integer.to_string()).unwrap_or_default(),
+        false => text.to_owned(),
+    };
+    match Settings::default().set(name, &text) {
+        Ok(()) => Ok(text),
         Err(_) => Err(format!("it takes {}", Opt::find(name).map(Opt::takes).unwrap_or_default())),
     }
 }
 
-fn how_to_symbolize(text: &str) -> Result<String, String> {
-    let known = |word: &str| {
-        matches!(word, "" | "none" | "no" | "local" | "fastlocal" | "remote" | "force")
-            || word
-                .strip_prefix("demangle=")
-                .is_some_and(|how| matches!(how, "none" | "full" | "templates" | "default"))
+/// A whole number as Go's `flag` takes it, by `strconv.ParseInt` with base 0: `16`, `0x10`, `0b1_0000`, `0o20`, `020`.
+fn integer(text: &str) -> Option<i64> {
+    let sign = text.chars().next().filter(|it| matches!(it, '-' | '+'));
+    let unsigned = text.get(sign.map_or(0, char::len_utf8)..)?;
+    let small = unsigned.to_ascii_lowercase();
+    let (base, digits) = match small.get(..2) {
+        Some("0x") => (16, &small[2..]),
+        Some("0b") => (2, &small[2..]),
+        Some("0o") => (8, &small[2..]),
+        Some(_) if small.starts_with('0') => (8, &small[1..]),
+        _ => (10, &small[..]),
     };
-    match text.to_ascii_lowercase().split(':').find(|word| !known(word)) {
-        None => Ok(text.to_ascii_lowercase()),
-        Some(word) => Err(format!(
-            "{word:?} is not none, local, fastlocal, remote, force or demangle=none|full|templates"
-        )),
+    let is_misplaced =
+        digits.contains("__") || digits.ends_with('_') || base == 10 && digits.starts_with('_');
+    if is_misplaced || !digits.starts_with(|it: char| it == '_' || it.is_digit(base)) {
+        return None;
     }
+    let digits = sign.map_or(String::new(), String::from) + &digits.replace('_', "");
+    i64::from_str_radix(&digits, base).ok()
 }
 
 impl FromArgMatches for Arguments {
@@ -103,5 +114,35 @@ impl FromArgMatches for Arguments {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Arguments::from_matches(matches);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_those_of_go() {
+        for (text, number) in [
+            ("0x10", Some(16)),
+            ("-0B11", Some(-3)),
+            ("0o7", Some(7)),
+            ("017", Some(15)),
+            ("+1_000", Some(1000)),
+            ("0x_f", Some(15)),
+            ("0", Some(0)),
+            ("1__0", None),
+            ("_1", None),
+            ("1_", None),
+            ("0x", None),
+            ("08", None),
+            ("0x+1", None),
+            ("--1", None),
+            ("", None),
+            ("\u{e9}1", None),
+            ("9223372036854775808", None),
+        ] {
+            assert_eq!(integer(text), number, "{text}");
+        }
     }
 }

@@ -24,7 +24,7 @@ pub struct Arguments {
     pub seconds: Option<u32>,
     /// `-timeout`.
     pub timeout: Option<u32>,
-    /// `-symbolize`, in small letters.
+    /// `-symbolize`.
     pub symbolize: String,
     /// `-buildid`.
     pub build_id: Option<String>,

@@ -8,6 +8,8 @@ use super::table::{self, Takes};
 pub(super) const OFF: &str = "switched-off";
 /// The hidden option with the name of a format that rgops does not make.
 pub(super) const REPLACED: &str = "not-made";
+/// The hidden option with a switch and its value that is neither true nor false: `--cum=2`.
+pub(super) const NEITHER: &str = "neither-true-nor-false";
 
 /// Rewrites the words after `rgops pprof`; the words of other commands stay as they are.
 pub(crate) fn accept_spelling_of_pprof(words: Vec<OsString>) -> Vec<OsString> {
@@ -47,6 +49,8 @@ pub(crate) fn accept_spelling_of_pprof(words: Vec<OsString>) -> Vec<OsString> {
                 accepted.push(if is_on { on } else { off });
                 continue;
             }
+            accepted.push(long(NEITHER, Some(&long(flag.name, value.as_deref()))));
+            continue;
         }
         let value = match flag.takes {
             Takes::Value(_) if value.is_none() => words.next(),
@@ -142,7 +146,7 @@ mod tests {
             ("rgops pprof -http :80 f", "rgops pprof --http=:80 f"),
             ("rgops pprof -http localhost:80", "rgops pprof --http localhost:80"),
             ("rgops pprof -http a:b c", "rgops pprof --http a:b c"),
-            ("rgops pprof -mean=0 -mean --mean=x", "rgops pprof --mean --mean=x"),
+            ("rgops pprof -mean=0 -mean --mean=x", "rgops pprof --mean --neither-true-nor-false=--mean=x"),
             ("rgops stack -http", "rgops stack -http"),
         ] {
             assert_eq!(accepted(line), wanted, "{line}");

@@ -4,11 +4,18 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::spelling::NEITHER;
 use super::table::flags;
 
 /// The error about the command line `words` with a tip in the spelling of the user, or without one if no option is near.
 pub(crate) fn with_tip_of_pprof(mut error: clap::Error, words: &[OsString]) -> clap::Error {
-    if words.get(1).is_none_or(|word| word != "pprof") || error.kind() != ErrorKind::UnknownArgument {
+    if words.get(1).is_none_or(|word| word != "pprof") {
+        return error;
+    }
+    if error.kind() == ErrorKind::ValueValidation {
+        name_the_switch(&mut error);
+    }
+    if error.kind() != ErrorKind::UnknownArgument {
         return error;
     }
     let Some(ContextValue::String(invalid)) = error.get(ContextKind::InvalidArg) else { return error };
@@ -28,6 +35,20 @@ pub(crate) fn with_tip_of_pprof(mut error: clap::Error, words: &[OsString]) -> c
         error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("{dashes}{near}")));
     }
     error
+}
+
+/// The error about the hidden option of [`NEITHER`] becomes one about the switch.
+fn name_the_switch(error: &mut clap::Error) {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let (option, word) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue));
+    let is_neither = option.strip_prefix("--").is_some_and(|option| option.starts_with(NEITHER));
+    if let Some((switch, value)) = word.split_once('=').filter(|_| is_neither) {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(switch.to_owned()));
+        error.insert(ContextKind::InvalidValue, ContextValue::String(value.to_owned()));
+    }
 }
 
 /// The option whose name is nearest.

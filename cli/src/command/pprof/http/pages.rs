@@ -90,8 +90,8 @@ fn is_in_addresses(first: &Settings, other: &Settings) -> bool {
 fn start(opened: &Opened, settings: Settings, address: &str) -> Result<Server, Failure> {
     let name = match &opened.sources[..] {
         [] => opened.name.clone(),
-        [one] => one.rsplit('/').next().unwrap_or(one).to_owned(),
-        [one, more @ ..] => format!("{} and {} more", one.rsplit('/').next().unwrap_or(one), more.len()),
+        [one] => last_part(one).to_owned(),
+        [one, more @ ..] => format!("{} and {} more", last_part(one), more.len()),
     };
     let mut analyser = Analyser::new(Arc::clone(&opened.profile), name)
         .environment(Arc::clone(&opened.environment))
@@ -107,4 +107,34 @@ fn start(opened: &Opened, settings: Settings, address: &str) -> Result<Server, F
         };
         Failure::new(exit, "cannot show the profile in the browser", error.to_string(), fix)
     })
+}
+
+/// What a title has of a source: the last part of its path. What is behind the path of a URL may be a secret.
+fn last_part(source: &str) -> &str {
+    let path = match source.split_once("://") {
+        Some((_, rest)) => rest.split(['?', '#']).next().unwrap_or_default(),
+        None => source,
+    };
+    path.split('/').rfind(|part| !part.is_empty()).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_has_the_last_part_of_a_path() {
+        for (source, shown) in [
+            ("/tmp/cpu.pb.gz", "cpu.pb.gz"),
+            ("/tmp/what?#.pb.gz", "what?#.pb.gz"),
+            ("/", "/"),
+            ("-", "-"),
+            ("http://host:1/debug/pprof/heap", "heap"),
+            ("http://host:1/debug/pprof/heap?gc=1&token=a/b", "heap"),
+            ("https+insecure://host/a/#b/c?d", "a"),
+            ("http://host?token=/c", "host"),
+        ] {
+            assert_eq!(last_part(source), shown);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
-use rgops_inspect::text::escape;
+use rgops_inspect::text::{escape, is_unprintable};
 use rgops_pprof::settings::{Kind, OPTIONS, Opt};
 use rgops_pprof::{Pattern, Profile};
 
@@ -14,6 +14,9 @@ use super::commands;
 
 /// The most candidates to offer: more do not help.
 const MAX_CANDIDATES: usize = 200;
+
+/// Longest name that is offered: a longer one fills the screen, and is as long in several candidates.
+const MAX_NAME_BYTES: usize = 4096;
 
 /// What can be completed with a profile.
 #[derive(Debug)]
@@ -33,7 +36,6 @@ pub(super) struct Completion {
 impl Completion {
     /// `of_rust` is the profile as the `rust` option shows it.
     pub(super) fn new(profile: &Profile, of_rust: Option<&Profile>) -> Completion {
-        let text = |id| profile.text(id).to_owned();
         let mut words: Vec<String> = commands::all().map(|command| command.name.to_owned()).collect();
         words.extend(["help", "options", "quit", "exit"].map(str::to_owned));
         let mut topics: Vec<String> = commands::all().map(|command| command.name.to_owned()).collect();
@@ -50,17 +52,21 @@ impl Completion {
             }
         }
         words.push("output=".to_owned());
-        let sample_types: Vec<String> = profile.sample_types.iter().map(|of| text(of.kind)).collect();
-        for kind in sample_types.iter().filter(|kind| !kind.is_empty()) {
+        let kinds = profile.sample_types.iter().map(|of| profile.text(of.kind));
+        let kinds = kinds.filter(|kind| is_offered(kind)).take(MAX_CANDIDATES);
+        let sample_types: Vec<String> = kinds.map(str::to_owned).collect();
+        for kind in &sample_types {
             words.extend([kind.clone(), format!("total_{kind}"), format!("mean_{kind}")]);
         }
         let functions = |profile: &Profile| {
-            distinct(profile.functions.iter().map(|function| profile.text(function.name).to_owned()))
+            let names = profile.functions.iter().map(|function| profile.text(function.name));
+            distinct(names.filter(|name| name.len() <= MAX_NAME_BYTES).map(str::to_owned))
         };
         let (functions_of_rust, functions) = (of_rust.map(functions).unwrap_or_default(), functions(profile));
         let keys = profile.label_sets.iter().flatten().map(|label| label.key);
         let keys: std::collections::BTreeSet<_> = keys.collect();
-        let keys = distinct(keys.into_iter().map(text));
+        let keys = keys.into_iter().map(|key| profile.text(key));
+        let keys = distinct(keys.filter(|key| key.len() <= MAX_NAME_BYTES).map(str::to_owned));
         Completion {
             words: distinct(words.into_iter()),
             topics: distinct(topics.into_iter()),
@@ -133,6 +139,11 @@ impl Completion {
     }
 }
 
+/// Whether the name of a sample type may be put on the line as it is.
+fn is_offered(name: &str) -> bool {
+    !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.contains(is_unprintable)
+}
+
 fn distinct(words: impl Iterator<Item = String>) -> Vec<String> {
     let mut words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
     words.sort_unstable();
@@ -166,8 +177,8 @@ fn pair(shown: &str, replacement: String) -> Pair {
 
 /// A regular expression without blanks that matches `name`: words of a command end at a blank.
 fn expression(name: &str) -> String {
-    // Also control characters, which could not be typed.
-    let is_replaced = |character: char| character.is_whitespace() || character.is_control();
+    // Also what controls the terminal, on which the line is shown.
+    let is_replaced = |character: char| character.is_whitespace() || is_unprintable(character);
     Pattern::escape(name).chars().map(|one| if is_replaced(one) { '.' } else { one }).collect()
 }
 
@@ -195,19 +206,26 @@ mod tests {
 
     use super::*;
 
+    /// It sets the title of a terminal, and turns the order of letters.
+    const EVIL: &str = "zz\u{1b}]0;PWN\u{7}\u{202e}\u{9b}2J";
+
     fn completion() -> Completion {
         let mut profile = Profile::default();
         for name in
-            ["shop::checkout", "shop::cart::{{closure}}", "<u8 as core::fmt::Debug>::fmt", "\u{1b}[2J"]
+            ["shop::checkout", "shop::cart::{{closure}}", "<u8 as core::fmt::Debug>::fmt", "\u{1b}[2J", EVIL]
         {
             let name = profile.texts.intern(name);
             profile.functions.push(Function { name, ..Function::default() });
         }
-        let kind = profile.texts.intern("inuse_space");
-        profile.sample_types.push(ValueType { kind, ..ValueType::default() });
-        let key = profile.texts.intern("bytes");
+        for kind in ["inuse_space", EVIL, "zz\u{200b}", "", &"zz".repeat(4096)] {
+            let kind = profile.texts.intern(kind);
+            profile.sample_types.push(ValueType { kind, ..ValueType::default() });
+        }
         let unit = rgops_pprof::profile::TextId::EMPTY;
-        profile.label_sets.intern(&[Label { key, value: LabelValue::Number { value: 1, unit } }]);
+        for key in ["bytes", EVIL] {
+            let key = profile.texts.intern(key);
+            profile.label_sets.intern(&[Label { key, value: LabelValue::Number { value: 1, unit } }]);
+        }
         Completion::new(&profile, None)
     }
 
@@ -240,9 +258,16 @@ mod tests {
 
     #[test]
     fn a_name_cannot_control_the_terminal() {
-        let (_, pairs) = completion().candidates("list ");
-        for pair in pairs {
-            assert!(!format!("{}{}", pair.display, pair.replacement).contains('\u{1b}'));
+        assert_eq!(completed("zz"), Vec::<String>::new());
+        assert_eq!(completed("total_zz"), Vec::<String>::new());
+        assert_eq!(completed("sample_index=zz"), Vec::<String>::new());
+        assert_eq!(completed("peek zz"), ["peek zz.\\]0;PWN...2J"]);
+        assert_eq!(completed("tagroot=zz"), ["tagroot=zz.\\]0;PWN...2J"]);
+        for line in ["list ", "tags ", "", "tagshow=", "focus=", "sample_index="] {
+            for pair in completion().candidates(line).1 {
+                let shown = format!("{}{}", pair.display, pair.replacement);
+                assert!(!shown.contains(is_unprintable), "{line}: {shown:?}");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use rgops_inspect::output::open_private;
+use rgops_inspect::text::is_unprintable;
 
 /// Lines that are remembered.
 pub(super) const MAX_LINES: usize = 1000;
@@ -34,7 +35,7 @@ impl History {
 
     /// Keeps a line. A file that cannot be written any more is given up.
     pub(super) fn keep(&mut self, line: &str) {
-        if line.len() > MAX_LINE_BYTES || line.chars().any(char::is_control) {
+        if line.len() > MAX_LINE_BYTES || line.contains(is_unprintable) {
             return;
         }
         if let Some(file) = &mut self.file
@@ -53,7 +54,7 @@ fn last_lines(file: &mut File) -> std::io::Result<Vec<String>> {
     std::io::Read::take(&mut *file, MAX_FILE_BYTES).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     let is_kept =
-        |line: &&str| !line.is_empty() && line.len() <= MAX_LINE_BYTES && !line.chars().any(char::is_control);
+        |line: &&str| !line.is_empty() && line.len() <= MAX_LINE_BYTES && !line.contains(is_unprintable);
     let mut lines: Vec<String> = text.lines().filter(is_kept).map(str::to_owned).collect();
     lines.drain(..lines.len().saturating_sub(MAX_LINES));
     if size > MAX_FILE_BYTES {

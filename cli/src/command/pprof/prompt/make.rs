@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use rgops_inspect::output::{Numbered, OutputError, OutputFile, Reason};
+use rgops_inspect::output::{NotAFile, Numbered, OutputError, OutputFile, Reason};
 use rgops_pprof::Stop;
 use rgops_pprof::report::{self, Format, ReportError, Request};
 
@@ -103,6 +103,18 @@ pub(super) fn make(call: &Call, opened: &Opened, written: &mut Written) -> Resul
             let file = OutputFile::create_free(Path::new(""), Numbered::plain("profile", suffix));
             in_file(file.map_err(|error| unwritten(&error))?, call, format, opened).map(drop)
         }
+        (Makes::Text(format) | Makes::File(format, _) | Makes::Page(_, format), Some(path))
+            if path == "/dev/stdout" =>
+        {
+            on_screen(call, format, opened)
+        }
+        (Makes::Text(format) | Makes::File(format, _) | Makes::Page(_, format), Some(path))
+            if path == "/dev/null" =>
+        {
+            report(opened, &request(call, format), Stop::when(&is_stopped), &mut std::io::sink())?;
+            terminal::say(&format!("Generating report in {path}"));
+            Ok(())
+        }
         (Makes::Text(format) | Makes::File(format, _) | Makes::Page(_, format), Some(path)) => {
             let file = written.create(Path::new(path))?;
             written.note(&in_file(file, call, format, opened)?);
@@ -156,7 +168,28 @@ fn failed(error: ReportError) -> Failed {
 }
 
 fn unwritten(error: &OutputError) -> Failed {
-    Failed::Said(format!("cannot write {}: {}; fix: {}", error.path.display(), error.reason, error.fix()))
+    Failed::Said(format!("cannot write {}: {}; fix: {}", error.path.display(), error.reason, fix(error)))
+}
+
+/// What to do at the prompt, where there is no `--output`.
+fn fix(error: &OutputError) -> String {
+    use std::io::ErrorKind::{FileTooLarge, NotADirectory, NotFound, QuotaExceeded, StorageFull};
+    match &error.reason {
+        Reason::NotAFile(NotAFile::Directory) => "name a file in it",
+        Reason::NotAFile(_) => "name a file, /dev/stdout or /dev/null",
+        Reason::ForeignLink { leads_to, .. } | Reason::ReplaceableLink { leads_to, .. } => {
+            return format!("if its current target is the file you want, name it: {}", leads_to.display());
+        }
+        Reason::KeptBeside { .. } => "rename it, or name another file next time",
+        Reason::System(error) => match error.kind() {
+            NotFound | NotADirectory => "create the directory first, or name a file in one that exists",
+            StorageFull | QuotaExceeded => "free some space there, or name a file elsewhere",
+            FileTooLarge => "raise the limit of the shell (ulimit -f)",
+            _ => "name a file that this user can write",
+        },
+        _ => "name another file",
+    }
+    .to_owned()
 }
 
 fn told(failure: &Failure) -> String {

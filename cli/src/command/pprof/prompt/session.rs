@@ -90,7 +90,8 @@ fn greet(refined: Option<&Refined>, state: &State, begin: Begin) {
         if begin == Begin::New {
             refined.header(&state.settings.unit).iter().for_each(|line| terminal::say(line));
         }
-        if refined.total == 0 && state.sample_types.len() > 1 {
+        let has_values = || refined.profile.samples.values.iter().any(|value| *value != 0);
+        if refined.total == 0 && state.sample_types.len() > 1 && has_values() {
             terminal::say("No samples were found with the default sample value type.");
             terminal::say("Try \"sample_index\" command to analyze different sample values.");
         }

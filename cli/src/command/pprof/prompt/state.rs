@@ -16,11 +16,21 @@ pub(super) struct State {
     default_sample_type: String,
 }
 
+/// The most sample types that can be chosen by name here. A file may have millions, all of one long name.
+const MAX_SAMPLE_TYPES: usize = 1000;
+
+/// What is kept of the name of a sample type.
+const MAX_NAME_BYTES: usize = 1024;
+
+fn beginning(name: &str) -> String {
+    name[..name.floor_char_boundary(MAX_NAME_BYTES)].to_owned()
+}
+
 impl State {
     pub(super) fn new(profile: &Profile, settings: Settings) -> State {
-        let sample_types: Vec<String> =
-            profile.sample_types.iter().map(|of| profile.text(of.kind).to_owned()).collect();
-        let default_sample_type = profile.text(profile.default_sample_type).to_owned();
+        let kinds = profile.sample_types.iter().take(MAX_SAMPLE_TYPES);
+        let sample_types = kinds.map(|of| beginning(profile.text(of.kind))).collect();
+        let default_sample_type = beginning(profile.text(profile.default_sample_type));
         State { settings, output: String::new(), sample_types, default_sample_type }
     }
 

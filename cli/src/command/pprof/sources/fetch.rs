@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rgops_pprof::Profile;
-use ureq::http::{HeaderMap, StatusCode};
+use rgops_pprof::{Profile, read_beginning};
+use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::{Agent, Body};
 
 use super::address::Address;
 use super::file::{MAX_FILE_BYTES, profile};
+use super::kind::PASS_ANOTHER;
 use super::tls;
 use crate::command::pprof::arguments::Arguments;
 use crate::command::pprof::texts::{cut, without_secret};
@@ -59,7 +60,13 @@ pub(super) fn fetch(text: &str, arguments: &Arguments) -> Result<Fetched, Failur
     let deadline = deadline(arguments.timeout, address.seconds());
     let bytes = Client::new(arguments, deadline)?.get(&address)?;
     let what = || format!("cannot read the answer of {address}");
-    Ok(Fetched { profile: profile(&bytes, what)?, address })
+    match profile(&bytes, what) {
+        Ok(profile) => Ok(Fetched { profile, address }),
+        Err(failure) if failure.fix == PASS_ANOTHER => {
+            Err(Failure { fix: "fetch it again, or check the address".to_owned(), ..failure })
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// pprof's: what was asked for, else one and a half times the profile, else a minute.
@@ -106,7 +113,7 @@ impl<'a> Client<'a> {
     fn get(&self, first: &Address) -> Result<Vec<u8>, Failure> {
         let mut address = first.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let mut request = self.agent(&address)?.get(address.url());
+            let mut request = self.agent(&address, first)?.get(address.url());
             if let Some(secret) = self.authorization(&address, first) {
                 request = request.header("authorization", secret);
             }
@@ -125,8 +132,7 @@ impl<'a> Client<'a> {
                     address = next;
                 }
                 None if status == StatusCode::OK => {
-                    let body = response.body_mut().with_config().limit(MAX_FILE_BYTES);
-                    return body.read_to_vec().map_err(|error| self.failure(&address, &error));
+                    return self.body(&address, &mut response, MAX_FILE_BYTES);
                 }
                 None => {
                     let headers = response.headers().clone();
@@ -140,7 +146,7 @@ impl<'a> Client<'a> {
 
     /// The answer to POST: the names that a server has for addresses. It is not redirected.
     pub(crate) fn post(&self, address: &Address, body: &[u8]) -> Result<Vec<u8>, Failure> {
-        let mut request = self.agent(address)?.post(address.url());
+        let mut request = self.agent(address, address)?.post(address.url());
         if let Some(secret) = self.authorization(address, address) {
             request = request.header("authorization", secret);
         }
@@ -150,8 +156,25 @@ impl<'a> Client<'a> {
             let headers = response.headers().clone();
             return Err(status_failure(address, status, &headers, response.body_mut()));
         }
-        let body = response.body_mut().with_config().limit(MAX_NAMES_BYTES);
-        body.read_to_vec().map_err(|error| self.failure(address, &error))
+        self.body(address, &mut response, MAX_NAMES_BYTES)
+    }
+
+    /// The body, decompressed if it is one of `Content-Encoding: gzip`. ureq would do that without a limit of the
+    /// ratio: 3 MB can become 1 GB.
+    fn body(&self, address: &Address, response: &mut Response<Body>, limit: u64) -> Result<Vec<u8>, Failure> {
+        let is_encoded = is_gzip(response.headers());
+        let body = response.body_mut().with_config().limit(limit);
+        let bytes = body.read_to_vec().map_err(|error| self.failure(address, &error))?;
+        if !is_encoded || !bytes.starts_with(&[0x1f, 0x8b]) {
+            return Ok(bytes);
+        }
+        let fix = "pass the address of a profile";
+        let most = usize::try_from(limit + 1).unwrap_or(usize::MAX);
+        let bytes = read_beginning(&bytes, most).map_err(|error| refused(address, error.to_string(), fix))?;
+        if bytes.len() as u64 > limit {
+            return Err(self.failure(address, &ureq::Error::BodyExceedsLimit(limit)));
+        }
+        Ok(bytes)
     }
 
     /// The secret for `address`, if it is on the host that the user named.
@@ -163,7 +186,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn agent(&self, address: &Address) -> Result<Agent, Failure> {
+    /// Asks `address`. The certificate of the client is a secret for the host of `first`, as the token is.
+    fn agent(&self, address: &Address, first: &Address) -> Result<Agent, Failure> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(self.too_late(address));
@@ -172,13 +196,15 @@ impl<'a> Client<'a> {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
+            .accept_encoding("gzip")
             .user_agent(concat!("rgops/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(left));
         if address.is_loopback() {
             config = config.proxy(None);
         }
         if address.scheme == "https" {
-            config = tls::configure(config, self.arguments, address.is_insecure)?;
+            config =
+                tls::configure(config, self.arguments, address.is_insecure, address.is_same_host(first))?;
         }
         Ok(config.build().new_agent())
     }
@@ -218,6 +244,11 @@ impl<'a> Client<'a> {
     }
 }
 
+fn is_gzip(headers: &HeaderMap) -> bool {
+    let encoding = headers.get("content-encoding").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    encoding.eq_ignore_ascii_case("gzip") || encoding.eq_ignore_ascii_case("x-gzip")
+}
+
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
@@ -229,7 +260,8 @@ fn refused(address: &Address, why: String, fix: &str) -> Failure {
 /// The status, and the text if it comes from pprof's own handlers: another text may be a page of a proxy.
 fn status_failure(address: &Address, status: StatusCode, headers: &HeaderMap, body: &mut Body) -> Failure {
     let is_text = |value: &str| value.contains("text/plain");
-    let is_ours = headers.get("x-go-pprof").is_some_and(|value| !value.is_empty())
+    let is_ours = !is_gzip(headers)
+        && headers.get("x-go-pprof").is_some_and(|value| !value.is_empty())
         && headers.get("content-type").and_then(|value| value.to_str().ok()).is_some_and(is_text);
     let text = is_ours.then(|| {
         let mut bytes = Vec::new();

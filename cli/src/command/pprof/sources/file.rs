@@ -59,7 +59,7 @@ pub(super) fn profile(bytes: &[u8], what: impl Fn() -> String) -> Result<Profile
     let decompressed = || kind::of_others(&read_beginning(bytes, kind::BEGINNING).ok()?);
     let (why, fix) = match kind::of_others(bytes).or_else(decompressed) {
         Some((why, fix)) => (why.to_owned(), fix),
-        None => (error, "pass a file that rgops, pprof or another profiler wrote for pprof"),
+        None => (error, kind::PASS_ANOTHER),
     };
     Err(Failure::new(Exit::Usage, what(), why, fix))
 }

@@ -5,7 +5,7 @@ use rgops_pprof::{Profile, Stop};
 
 use super::address::Address;
 use super::interrupt::Running;
-use super::source::{Source, Wanted};
+use super::source::{self, Source, Wanted};
 use super::{fetch, file, target};
 use crate::command::pprof::arguments::Arguments;
 use crate::exit::{Exit, Failure};
@@ -137,6 +137,7 @@ fn open(source: &Source, arguments: &Arguments, running: &Running) -> Result<Tak
         Source::Cpu(target) => {
             of_program(target::cpu(target, arguments, running)?, format!("cpu of {target}"))
         }
+        Source::Missing(path) => return Err(source::missing(path)),
         Source::Heap(target) => {
             of_program(target::heap(target, arguments, running)?, format!("heap of {target}"))
         }

@@ -3,6 +3,9 @@
 /// The longest beginning that is looked at.
 pub(super) const BEGINNING: usize = 4096;
 
+/// The fix where nothing better is known.
+pub(super) const PASS_ANOTHER: &str = "pass a file that rgops, pprof or another profiler wrote for pprof";
+
 /// Why `bytes` are no profile, and the fix; `None` if nothing is known about them.
 pub(super) fn of_others(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let bytes = bytes.get(..BEGINNING).unwrap_or(bytes);
@@ -36,10 +39,7 @@ pub(super) fn of_others(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         () if begins(&[b"{", b"[{", b"[\""]) && is_text(bytes) => {
             ("it is JSON, not a profile of pprof", "pass the .pb.gz file that it was made of")
         }
-        () if is_text(bytes) => (
-            "it is text, not a profile of pprof",
-            "pass a file that rgops, pprof or another profiler wrote for pprof",
-        ),
+        () if is_text(bytes) => ("it is text, not a profile of pprof", PASS_ANOTHER),
         () => return None,
     })
 }

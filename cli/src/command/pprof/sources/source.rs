@@ -19,6 +19,8 @@ pub(crate) enum Source {
     Cpu(String),
     /// A heap profile of a program with an agent.
     Heap(String),
+    /// A word that is no file and nothing else: opening it fails, as opening a file may, and others are used.
+    Missing(PathBuf),
 }
 
 /// Sources, and the executable to use for names.
@@ -88,48 +90,50 @@ fn one(word: &OsString) -> Result<Source, Failure> {
     let text = word.to_str();
     match std::fs::metadata(path) {
         Ok(found) if is_socket(&found) => {
-            text.map(|text| Source::Cpu(text.to_owned())).ok_or_else(|| unknown(path))
+            Ok(text.map_or(Source::Missing(path.to_owned()), |text| Source::Cpu(text.to_owned())))
         }
         Ok(_) => Ok(Source::File(path.to_owned())),
         Err(_) => match text {
             Some(text) if is_pid(text) => Ok(Source::Cpu(text.to_owned())),
             Some(text) if is_url(text) => Ok(Source::Url(text.to_owned())),
-            _ => Err(unknown(path)),
+            _ => misused(path).map_or(Ok(Source::Missing(path.to_owned())), Err),
         },
     }
 }
 
-fn unknown(path: &Path) -> Failure {
+/// Why a word cannot be meant as a source at all.
+fn misused(path: &Path) -> Option<Failure> {
     let word = without_secret(&path.display().to_string());
-    let is_path = word.contains('/') || word.contains('.');
-    let wrong = |what: String, why: &str, fix: String| Failure::new(Exit::Usage, what, why, fix);
+    let wrong = |what: String, why: &str, fix: String| Some(Failure::new(Exit::Usage, what, why, fix));
     match word.as_str() {
         "" => {
             let fix = "pass a pprof file, a URL, or cpu TARGET; is a variable of the shell empty?".to_owned();
-            return wrong("cannot open a source".to_owned(), "the word is empty", fix);
+            wrong("cannot open a source".to_owned(), "the word is empty", fix)
         }
         "cpu" | "heap" => {
             let fix = format!(
                 "rgops pprof {word} PID_OR_NAME; ./{word} is a file, and several pids are several sources"
             );
-            return wrong(
-                format!("cannot take a {word} profile"),
-                "it needs one target, and no other source",
-                fix,
-            );
+            wrong(format!("cannot take a {word} profile"), "it needs one target, and no other source", fix)
         }
         _ if word.starts_with('…') => {
             let fix =
                 "write it as http://USER:PASSWORD@HOST:PORT/PATH; in a password / is %2F, @ is %40, : is %3A"
                     .to_owned();
-            return wrong(format!("cannot open {word}"), "it is not a file or a URL", fix);
+            wrong(format!("cannot open {word}"), "it is not a file or a URL", fix)
         }
         _ if word.starts_with(':') => {
             let fix = format!("write the host, too: localhost{word}");
-            return wrong(format!("cannot open {word}"), "it has no host", fix);
+            wrong(format!("cannot open {word}"), "it has no host", fix)
         }
-        _ => {}
+        _ => None,
     }
+}
+
+/// Why [`Source::Missing`] cannot be opened.
+pub(super) fn missing(path: &Path) -> Failure {
+    let word = without_secret(&path.display().to_string());
+    let is_path = word.contains('/') || word.contains('.');
     Failure::new(
         Exit::Usage,
         format!("cannot open {word}"),
@@ -138,10 +142,22 @@ fn unknown(path: &Path) -> Failure {
             _ => "there is no such file, and it is not a URL, host:port or pid".to_owned(),
         },
         match is_path {
+            _ if word.starts_with('-') => {
+                format!("an option goes before --; for a file with this name: ./{}", for_shell(&word))
+            }
             true => "pass a pprof file, a URL, or cpu TARGET".to_owned(),
-            false => format!("for a process with this name: rgops pprof cpu {word}"),
+            false => format!("for a process with this name: rgops pprof cpu {}", for_shell(&word)),
         },
     )
+}
+
+/// `word` as the shell needs it.
+fn for_shell(word: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./:=@%+,".contains(it);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 /// An agent is asked without a user and a password, and not by HTTP; what has them is not shown.
@@ -229,11 +245,29 @@ mod tests {
             parsed(&["-", "Cargo.toml"]),
             Some(vec![Source::Stdin, Source::File("Cargo.toml".into())])
         );
-        for wrong in [&["shop"][..], &["-", "-"], &["nowhere/file.pb.gz"], &["cpu"], &["://"], &[":80"]] {
+        for wrong in
+            [&["", "Cargo.toml"][..], &["-", "-"], &["cpu"], &["Cargo.toml", "heap", "1"], &["://"], &[":80"]]
+        {
             assert_eq!(parsed(wrong), None, "{wrong:?}");
+        }
+        for missing in ["shop", "nowhere/file.pb.gz"] {
+            assert_eq!(parsed(&[missing]), Some(vec![Source::Missing(missing.into())]));
         }
         let own = std::env::current_exe().map(OsString::from).unwrap_or_default();
         let wanted = parse(&[own.clone(), "-".into()]).unwrap_or_default();
         assert_eq!(wanted, Wanted { sources: vec![Source::Stdin], binary: Some(own.into()) });
+    }
+
+    #[test]
+    fn advice_about_a_word_can_be_pasted() {
+        for (word, fix) in [
+            ("shop", "for a process with this name: rgops pprof cpu shop"),
+            ("my shop;x", "for a process with this name: rgops pprof cpu 'my shop;x'"),
+            ("it's", r"for a process with this name: rgops pprof cpu 'it'\''s'"),
+            ("-cum", "an option goes before --; for a file with this name: ./-cum"),
+            ("-output=a b.svg", "an option goes before --; for a file with this name: ./'-output=a b.svg'"),
+        ] {
+            assert_eq!(missing(Path::new(word)).fix, fix);
+        }
     }
 }

@@ -41,7 +41,21 @@ pub(super) fn cpu(target: &str, arguments: &Arguments, running: &Running) -> Res
     let options = CpuProfileOptions::default().duration(duration);
     let answer = session.cpu_profile(&options, &mut |progress| gathering.show(progress))?;
     drop(profiling);
-    read(target, &|out| answer.write_to(out), &answer.completeness())
+    let profiled = read(target, &|out| answer.write_to(out), &answer.completeness())?;
+    if profiled.profile.samples.is_empty() && !profiled.is_partial {
+        terminal::note(&idle(target, duration));
+    }
+    Ok(profiled)
+}
+
+/// What to do about a CPU profile without samples.
+fn idle(target: &str, duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    format!(
+        "no CPU time was used in {seconds}s; for what it waits for: rgops stack {target}; for a longer profile: \
+         -seconds {}",
+        seconds.saturating_mul(4)
+    )
 }
 
 /// Takes a heap profile of `target`; with `-seconds`, of what changes meanwhile.

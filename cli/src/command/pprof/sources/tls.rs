@@ -9,12 +9,13 @@ use ureq::typestate::AgentScope;
 use crate::command::pprof::arguments::Arguments;
 use crate::exit::{Exit, Failure};
 
-/// Sets what an https connection trusts and shows.
+/// Sets what an https connection trusts, and whether it shows the certificate of the client.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) fn configure(
     config: ConfigBuilder<AgentScope>,
     arguments: &Arguments,
     is_insecure: bool,
+    shows_certificate: bool,
 ) -> Result<ConfigBuilder<AgentScope>, Failure> {
     use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub(super) fn configure(
         ));
     }
     let client = match (&arguments.tls_cert, &arguments.tls_key) {
-        (Some(cert), Some(key)) => {
+        (Some(cert), Some(key)) if shows_certificate => {
             Some(ClientCert::new_with_certs(&pem::certificates(cert)?, pem::key(key)?))
         }
         _ => None,
@@ -60,6 +61,7 @@ pub(super) fn configure(
 pub(super) fn configure(
     _: ConfigBuilder<AgentScope>,
     _: &Arguments,
+    _: bool,
     _: bool,
 ) -> Result<ConfigBuilder<AgentScope>, Failure> {
     Err(unsupported("this build of rgops has no TLS for this architecture"))

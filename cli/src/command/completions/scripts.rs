@@ -1,5 +1,4 @@
-//! `rgops completions SHELL`: a script that completes commands, options, and the pids of programs
-//! with an agent.
+//! The command, and the script for each shell.
 //!
 //! clap generates the script. The pids come from `rgops completions targets`, which the script calls. A
 //! process can have any name, and shells expand the words they complete (`compgen -W`). So only digits are
@@ -11,12 +10,17 @@ use clap::Command;
 use clap_complete::Shell as Generator;
 use rgops_inspect::text::escape;
 
-use super::list::listing;
+use super::pprof;
+use crate::command::list::listing;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
 const BASH_TARGETS: &str = r#"
 _rgops_with_targets() {
+    if [[ $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} == pprof ]]; then
+        _rgops_pprof "$@"
+        return
+    fi
     _rgops "$@"
     local word="${COMP_WORDS[COMP_CWORD]}"
     [[ $word == -* ]] && return
@@ -33,6 +37,13 @@ _rgops_targets() {
     local -a targets
     targets=(${(f)"$(rgops completions targets 2>/dev/null | tr '\t' ':')"})
     _describe -t targets 'process with an agent' targets
+}
+
+_rgops_first_word() {
+    local found=1
+    _rgops_commands && found=0
+    _rgops_targets && found=0
+    return found
 }
 "#;
 
@@ -85,15 +96,17 @@ fn targets() -> Result<String, Failure> {
 
 pub(crate) fn bash(line: Command) -> String {
     let commands: String = with_target(&line).iter().map(|command| format!(r"|2\ {command}")).collect();
-    script(Generator::Bash, line) + &BASH_TARGETS.replace("COMMANDS", &commands)
+    let of_pprof = pprof::bash(&line);
+    script(Generator::Bash, line) + &of_pprof + &BASH_TARGETS.replace("COMMANDS", &commands)
 }
 
 pub(crate) fn zsh(line: Command) -> String {
     // clap completes a target as a file name. The `#compdef` line must stay the first line.
+    let of_pprof = pprof::zsh(&line);
     let script = script(Generator::Zsh, line);
     let (head, rest) = script.split_once('\n').unwrap_or((&script, ""));
-    let mut text = format!("{head}\n{ZSH_TARGETS}");
-    for line in rest.lines() {
+    let mut text = format!("{head}\n{ZSH_TARGETS}{of_pprof}");
+    for line in pprof::change_zsh(&with_first_word(rest)).lines() {
         let is_target = line.starts_with("':target -- ") || line.starts_with("'::target -- ");
         match is_target {
             true => text.push_str(&line.replace(":_default'", ":_rgops_targets'")),
@@ -104,10 +117,22 @@ pub(crate) fn zsh(line: Command) -> String {
     text
 }
 
+/// The script with one first word, which is a command or a target. For clap, the arguments of `rgops TARGET
+/// [DURATION]` are before the command, so that no command has completions.
+fn with_first_word(script: &str) -> String {
+    const COMMANDS: &str = "\":: :_rgops_commands\" \\\n";
+    let Some((head, rest)) = script.split_once(COMMANDS) else { return script.to_owned() };
+    let is_place = |line: &&str| line.starts_with("':");
+    let command = format!("$line[{}]", 1 + head.lines().filter(is_place).count());
+    let head: String = head.lines().filter(|line| !is_place(line)).map(|line| format!("{line}\n")).collect();
+    head + "\":: :_rgops_first_word\" \\\n" + &rest.replace(&command, "$line[1]")
+}
+
 pub(crate) fn fish(line: Command) -> String {
     let commands = with_target(&line);
-    let mut text = script(Generator::Fish, line);
     let targets = "-f -a \"(rgops completions targets 2>/dev/null)\"";
+    let of_pprof = pprof::fish(&line, targets);
+    let mut text = script(Generator::Fish, line) + &of_pprof;
     let _ = writeln!(text, "complete -c rgops -n \"__fish_rgops_needs_command\" {targets}");
     for command in commands {
         let _ = writeln!(text, "complete -c rgops -n \"__fish_rgops_using_subcommand {command}\" {targets}");
