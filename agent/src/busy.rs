@@ -16,7 +16,7 @@
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::Known;
-use rgops_protocol::reply::stats::WorkerStats;
+use rgops_protocol::reply::stats::{RuntimeTotals, WorkerStats, WorkerTotals};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Tokio's counters of a worker at one moment.
@@ -120,6 +120,13 @@ impl BusyMeter {
     pub(crate) fn workers(&self) -> Vec<WorkerStats> {
         let window = self.last - self.began;
         self.workers.iter().map(|worker| self.worker(worker, window)).collect()
+    }
+
+    /// The workers' counters since the runtime started, at the last reading.
+    pub(crate) fn totals(&self) -> RuntimeTotals {
+        let last = self.workers.iter().map(|worker| worker.last);
+        let totals = |last: Reading| WorkerTotals { parks: last.parks, busy_ns: nanoseconds(last.busy) };
+        RuntimeTotals { workers: last.map(totals).collect() }
     }
 
     /// Busy time that Tokio had published for all workers when the meter started, in nanoseconds.

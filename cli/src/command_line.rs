@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::arguments::duration;
-use crate::command::{completions, diagnose, info, leaks, list, man, pprof, top, tree};
+use crate::command::{completions, config, diagnose, info, leaks, list, man, pprof, serve, top, tree};
 use crate::exit::{Exit, Failure};
 
 const EXAMPLES: &str = "\
@@ -107,6 +107,12 @@ macro_rules! commands {
             /// Analyse profiles: top, list, call graph, flame graph, in the terminal and in the browser
             #[command(display_order = 105)]
             Pprof(Box<pprof::Pprof>),
+            /// Serve all programs over HTTP: for browsers, go tool pprof and Prometheus
+            #[command(display_order = 106)]
+            Serve(serve::Serve),
+            /// Print a configuration of Prometheus, Alloy, Parca and others for `rgops serve`
+            #[command(display_order = 107)]
+            Config(config::Config),
             /// Name the functions of a saved profile
             #[command(display_order = 115)]
             Symbolize(crate::command::symbolize::Symbolize),
@@ -141,6 +147,8 @@ macro_rules! commands {
                     Command::Top(top) => top.run(),
                     Command::Leaks(leaks) => leaks.run(),
                     Command::Pprof(pprof) => pprof.run(),
+                    Command::Serve(serve) => serve.run(),
+                    Command::Config(config) => config.run(),
                     Command::Symbolize(symbolize) => symbolize.run(),
                     Command::Completions(completions) => completions.run(CommandLine::command()),
                     Command::Man(man) => man.run(CommandLine::command()),

@@ -92,6 +92,11 @@ pub fn say_above(text: &str) {
     say(text);
 }
 
+/// Whether somebody sees what is said, and nothing keeps it: standard error is a terminal.
+pub fn is_seen() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// Prints one note to standard error about what the output lacks: `note: …`.
 pub fn note(text: &str) {
     beside_bars(|| {

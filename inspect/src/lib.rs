@@ -58,5 +58,6 @@ pub mod text;
 pub mod token_file;
 pub mod top;
 pub mod trace;
+mod waits;
 
 pub use session::{Answer, Session};

@@ -57,6 +57,17 @@ pub fn copy_program(from: &Path, to: &Path) {
     assert!(copied.expect("cp runs").success(), "cannot copy {} to {}", from.display(), to.display());
 }
 
+/// An example, not optimised: with all that describes its tasks, and built in a minute.
+pub fn debug_example(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let arguments = ["--locked", "-p", "rgops-examples", "--bin", "shop", "--bin", "stuck"];
+        build(&workspace().join("Cargo.toml"), &target_folder(), &arguments);
+        target_folder().join("debug")
+    });
+    folder.join(name)
+}
+
 /// The program `cases`, built for debugging: not optimised.
 ///
 /// # Panics

@@ -20,6 +20,8 @@ pub struct Analyser {
     pub(crate) settings: Settings,
     /// Saved configs.
     pub(crate) configs: Arc<dyn ConfigStore>,
+    /// The page that the analyser was opened from: its address and its name.
+    pub(crate) home: Option<(String, String)>,
 }
 
 impl Analyser {
@@ -33,6 +35,7 @@ impl Analyser {
             environment: Arc::new(Nothing),
             settings,
             configs: Arc::new(InMemory::default()),
+            home: None,
         }
     }
 
@@ -53,6 +56,12 @@ impl Analyser {
     #[must_use]
     pub fn configs(self, configs: Arc<dyn ConfigStore>) -> Analyser {
         Analyser { configs, ..self }
+    }
+
+    /// Pages have a link to where they were opened: its address, and its name for people.
+    #[must_use]
+    pub fn home(self, address: impl Into<String>, name: impl Into<String>) -> Analyser {
+        Analyser { home: Some((address.into(), name.into())), ..self }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Style sheets and ES modules, in the program itself.
 
 /// A file that pages refer to.
-pub(crate) struct Asset {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asset {
     /// Its name in an address.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Its media type.
-    pub(crate) kind: &'static str,
+    pub kind: &'static str,
     /// Its text.
-    pub(crate) text: &'static str,
+    pub text: &'static str,
 }
 
 const CSS: &str = "text/css; charset=utf-8";

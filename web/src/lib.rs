@@ -21,8 +21,10 @@
 //! | `page` | what a page is asked and what it answers |
 //! | `pages` | the views, a file each |
 //! | `layout` | what is around them: menus, search, details |
+//! | [`listening`] | connections, secrets and tickets, for other servers, too |
 //! | `downloads` | files of the Download menu |
 //! | `assets` | style sheets and modules |
+//! | [`shell`] | the same look for pages of others: style, colours, headers |
 //! | `visible` | characters that act without being seen are shown |
 //! | `server` | connections, the checks of a request, and the work of its answer |
 //!
@@ -49,13 +51,15 @@ mod assets;
 mod configs;
 mod downloads;
 mod layout;
+pub mod listening;
 mod page;
 mod pages;
 mod query;
 mod server;
+pub mod shell;
 mod views;
 mod visible;
 
 pub use analyser::Analyser;
 pub use configs::{Config, ConfigStore, InMemory};
-pub use server::{ServeError, Server, serve};
+pub use server::{Mounted, Mounts, ServeError, Server, serve};

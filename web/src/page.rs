@@ -81,7 +81,15 @@ pub(crate) fn data<T: serde::Serialize>(id: &str, data: &T) -> Result<Markup, Pa
 /// # Errors
 /// [`PageError::Internal`] if it cannot be written as JSON.
 pub(crate) fn json<T: serde::Serialize>(data: &T) -> Result<String, PageError> {
-    let json = serde_json::to_string(data).map_err(|error| PageError::Internal(error.to_string()))?;
+    escaped_json(data).map_err(|error| PageError::Internal(error.to_string()))
+}
+
+/// The same, with the error of `serde_json`.
+///
+/// # Errors
+/// If it cannot be written as JSON.
+pub(crate) fn escaped_json<T: serde::Serialize>(data: &T) -> Result<String, serde_json::Error> {
+    let json = serde_json::to_string(data)?;
     // Outside of strings JSON has none of these, and inside they can be written as numbers.
     Ok(json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"))
 }

@@ -1,6 +1,6 @@
 //! The arguments shared by all commands that connect to an agent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -69,24 +69,28 @@ impl AgentArguments {
         Ok(found.connect()?)
     }
 
-    /// The token. It is never an argument, because every user can read arguments with `ps`.
     fn token(&self) -> Result<Option<Token>, Failure> {
-        let (origin, secret) = match &self.token_file {
-            Some(file) => {
-                let secret = rgops_inspect::token_file::read(file).map_err(|error| {
-                    let what = format!("cannot read the token file {}", file.display());
-                    Failure::new(Exit::Usage, what, error.to_string(), error.fix())
-                })?;
-                (format!("the token in {}", file.display()), secret)
-            }
-            None => match std::env::var_os(TOKEN_VARIABLE) {
-                Some(secret) => (format!("the token in ${TOKEN_VARIABLE}"), secret.into_encoded_bytes()),
-                None => return Ok(None),
-            },
-        };
-        Token::new(secret).map(Some).map_err(|error| {
-            let (why, fix) = (error.to_string(), "use the token the program was started with");
-            Failure::new(Exit::Usage, format!("cannot use {origin}"), why, fix)
-        })
+        token_of(self.token_file.as_deref(), "use the token the program was started with")
     }
+}
+
+/// The token in this file, otherwise in `$RGOPS_TOKEN`, if there is one. It is never an argument, because every user can
+/// read arguments with `ps`. `fix` is what to do about one that is too short.
+pub(crate) fn token_of(file: Option<&Path>, fix: &str) -> Result<Option<Token>, Failure> {
+    let (origin, secret) = match file {
+        Some(file) => {
+            let secret = rgops_inspect::token_file::read(file).map_err(|error| {
+                let what = format!("cannot read the token file {}", file.display());
+                Failure::new(Exit::Usage, what, error.to_string(), error.fix())
+            })?;
+            (format!("the token in {}", file.display()), secret)
+        }
+        None => match std::env::var_os(TOKEN_VARIABLE) {
+            Some(secret) => (format!("the token in ${TOKEN_VARIABLE}"), secret.into_encoded_bytes()),
+            None => return Ok(None),
+        },
+    };
+    Token::new(secret)
+        .map(Some)
+        .map_err(|error| Failure::new(Exit::Usage, format!("cannot use {origin}"), error.to_string(), fix))
 }

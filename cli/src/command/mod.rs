@@ -2,6 +2,7 @@
 //! ([`rgops_protocol::commands!`]).
 
 pub mod completions;
+pub mod config;
 pub mod diagnose;
 mod gathering;
 pub mod info;
@@ -12,6 +13,7 @@ mod output;
 pub mod pprof;
 mod print;
 mod profiled;
+pub mod serve;
 pub mod symbolize;
 pub mod top;
 pub mod tree;

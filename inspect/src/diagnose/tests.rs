@@ -103,6 +103,7 @@ fn stats(threads: Vec<ThreadActivity>) -> StatsReply {
             sent_bytes: 0,
             denied: Tail::absent(),
         },
+        totals: Tail::absent(),
     }
 }
 

@@ -90,6 +90,12 @@ impl Session {
         self.hello.pid
     }
 
+    /// When the process started, in clock ticks since boot; 0 if its system has no such number. With the pid it names the
+    /// process for all time.
+    pub fn start_time(&self) -> u64 {
+        self.hello.start_time
+    }
+
     /// Pid of the process on this host, in our pid namespace; `None` if it runs elsewhere.
     pub fn local_pid(&self) -> Option<u32> {
         self.target.local_pid

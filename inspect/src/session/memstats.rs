@@ -33,6 +33,13 @@ impl MemstatsView {
     }
 }
 
+impl Memstats {
+    /// The answer as the agent sent it, with texts cut and sentences of other users' programs marked.
+    pub fn reply(&self) -> &MemstatsReply {
+        &self.0.reply
+    }
+}
+
 impl Session {
     /// Reads the memory of the process, its cgroup and its allocators.
     ///

@@ -36,6 +36,7 @@ mod look;
 mod no_tokio;
 mod options;
 mod profile_view;
+mod profiles;
 mod progress;
 #[cfg(test)]
 mod schemas;
@@ -50,6 +51,7 @@ pub use error::{ErrorKind, SessionError};
 pub use leaks::{Leaks, LeaksOptions};
 pub use options::SessionOptions;
 pub use profile_view::ProfileView;
+pub use profiles::WaitOptions;
 pub use progress::Progress;
 pub use top::{TopOptions, TopRound, TopStream};
 

@@ -3,16 +3,16 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rgops_protocol::reply::End;
 use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::reply::{End, Module};
 use rgops_protocol::request::{Request, StackRequest, StatsRequest};
 
 use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
-use crate::budget::Budget;
+use crate::budget::{Budget, MOST_MODULES};
 use crate::processes;
 use crate::report::Document;
 use crate::report::screen::Screen;
@@ -53,6 +53,7 @@ impl StackOptions {
 #[derive(Debug)]
 pub struct Stack {
     report: StackReport,
+    modules: Vec<Module>,
     end: Result<End, SessionError>,
     /// That it has few descriptors left.
     few_descriptors: Option<String>,
@@ -91,6 +92,16 @@ impl Stack {
     pub fn threads(&self) -> &[Thread] {
         &self.report.threads
     }
+
+    /// The threads with the locks that they wait for.
+    pub(super) fn report(&self) -> &StackReport {
+        &self.report
+    }
+
+    /// Loaded objects.
+    pub(super) fn modules(&self) -> &[Module] {
+        &self.modules
+    }
 }
 
 impl Session {
@@ -121,6 +132,7 @@ impl Session {
         }
         let (hello, symbols) = (self.hello(), &self.options().symbols);
         let budget = answer.budget().clone();
+        let modules = modules_of(&collected.parts);
         let mut report = StackReport::within(&budget, hello, self.local_pid(), symbols, collected.parts);
         if are_nameless(&report.threads) {
             tell_apart(&mut report.threads, self.runtimes(&budget));
@@ -131,8 +143,17 @@ impl Session {
         report.parked_at = self.parked_at(&report.lock_threads(), &budget);
         report.holders = self.lock_holders(report.lock_threads(), &budget);
         let few_descriptors = self.local_pid().and_then(processes::few_descriptors);
-        Ok(Stack { report, end, few_descriptors })
+        Ok(Stack { report, modules, end, few_descriptors })
     }
+}
+
+/// The loaded objects in the parts of an answer.
+pub(super) fn modules_of(parts: &[StackPart]) -> Vec<Module> {
+    let lists = parts.iter().filter_map(|part| match part {
+        StackPart::Modules(modules) => Some(modules),
+        _ => None,
+    });
+    lists.flatten().take(MOST_MODULES).cloned().collect()
 }
 
 fn nanoseconds(time: Duration) -> u64 {

@@ -55,6 +55,13 @@ impl StatsView {
     }
 }
 
+impl Stats {
+    /// The answer as the agent sent it, with texts cut and sentences of other users' programs marked.
+    pub fn reply(&self) -> &StatsReply {
+        &self.0.reply
+    }
+}
+
 impl Session {
     /// Measures the activity of the process, its threads and its Tokio runtimes, and the cost of the agent.
     ///

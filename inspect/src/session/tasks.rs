@@ -117,6 +117,11 @@ impl Tasks {
         &self.report.threads
     }
 
+    /// Everything, named.
+    pub(super) fn report(&self) -> &TasksReport {
+        &self.report
+    }
+
     /// Leaks its memory until the process exits: freeing a hundred thousand stacks one by one takes 100 ms.
     pub fn leak(self) {
         let _ = ManuallyDrop::new(self);

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rgops_protocol::hello::AgentHello;
-use rgops_protocol::reply::End;
 use rgops_protocol::reply::tasks::{TaskCell, TaskVtable, TasksPart};
+use rgops_protocol::reply::{End, Module};
 use rgops_protocol::request::{Request, TasksRequest};
 use rgops_tasks::decode::{Decoder, bytes_of, state_of};
 use rgops_tasks::model::{Runtime, State, Tasks};
+use rgops_tasks::types::ProgramTypes;
 
 use crate::client::{Client, ClientError};
 use crate::tasks::block_on::{self, Blocked};
@@ -178,6 +179,37 @@ pub(crate) fn fetch_with(
         None => collected.end,
     };
     Ok(Fetched { hello, tasks, end, watched })
+}
+
+/// What is kept from one look at the tasks to the next: the types of the program.
+#[derive(Default)]
+pub(crate) struct KeptTypes(Option<ProgramTypes<'static>>);
+
+/// Lists and decodes the tasks once more, without threads and without what `rgops tasks` looks at twice. `modules` are
+/// the loaded objects, and `files` the places of their types, with a budget for all looks.
+///
+/// # Errors
+/// When the agent sent no complete answer.
+pub(crate) fn look(
+    client: Client,
+    reconnect: &mut dyn FnMut() -> Result<Client, ClientError>,
+    modules: &[Module],
+    files: &TypeFiles,
+    kept: &mut KeptTypes,
+) -> Result<Tasks, ClientError> {
+    let (cookie, budget) = (client.hello().cookie, client.budget().clone());
+    let request = TasksRequest { max_cell_bytes: MAX_CELL_BYTES, max_depth: 0 };
+    let collected = client.ask(&Request::Tasks(request))?.collect::<TasksPart>(&mut |_| {});
+    collected.end?;
+    let (mut tasks, vtables, cells) = sorted(collected.parts);
+    for _ in &cells {
+        budget.charge(TASK_BYTES).map_err(ClientError::from)?;
+    }
+    let types = kept.0.get_or_insert_with(|| program_types(modules, files, |_| {}));
+    let mut decoder = Decoder::new(&budget, types, vtables, cells);
+    Memory::new(reconnect, cookie).serve(&mut decoder, &budget, &mut |_, _| {})?;
+    (tasks.tasks, tasks.counts) = decoder.finish();
+    Ok(tasks)
 }
 
 /// Separates the parts of an answer by kind.

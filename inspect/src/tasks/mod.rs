@@ -4,7 +4,7 @@
 pub(crate) mod block_on;
 mod confirm;
 pub mod fetch;
-mod files;
+pub(crate) mod files;
 mod index_cache;
 pub(crate) mod memory;
 mod running;

@@ -61,6 +61,11 @@ golden!(
             sent_bytes: 12,
             denied: Tail::absent(),
         },
+        totals: Tail::absent(),
     },
-    tail: |stats| stats.agent.denied = Tail::for_reader(2, 300),
+    tail: |reply| {
+        reply.agent.denied = Tail::for_reader(2, 300);
+        let workers = vec![stats::WorkerTotals { parks: 1_000, busy_ns: 70_000 }];
+        reply.totals = Tail::for_reader(2, vec![stats::RuntimeTotals { workers }]);
+    },
 );

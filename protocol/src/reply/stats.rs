@@ -49,6 +49,25 @@ pub struct StatsReply {
     pub thread_activity: Vec<ThreadActivity>,
     /// The agent's own statistics.
     pub agent: AgentStats,
+    /// The workers' counters since their runtimes started, in the order of `runtimes`.
+    #[cfg_attr(test, wincode(skip))]
+    pub totals: Tail<Vec<RuntimeTotals>>,
+}
+
+/// Counters of a runtime since it started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct RuntimeTotals {
+    /// The workers by index; empty if the runtime was shut down.
+    pub workers: Vec<WorkerTotals>,
+}
+
+/// Counters of a worker since its runtime started, as Tokio publishes them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub struct WorkerTotals {
+    /// Parks.
+    pub parks: u64,
+    /// Busy time, in nanoseconds. It does not advance while a poll is stuck.
+    pub busy_ns: u64,
 }
 
 /// The number of threads in a state.
@@ -169,8 +188,9 @@ fields! {
     StatsReply {
         uptime_ns, user_cpu_ns, system_cpu_ns, cpus_online, cpus_allowed, cpu_quota_milli, throttled_periods,
         threads, descriptors, descriptors_limit, voluntary_switches, involuntary_switches, window_ns,
-        runtimes, thread_activity, agent,
+        runtimes, thread_activity, agent, totals,
     }
+    RuntimeTotals { workers }
     RuntimeStats { name: NAME_CHARACTERS, flavor: NAME_CHARACTERS, workers, alive_tasks, global_queue, tasks }
     WorkerStats { parked, parks, tokio_busy_ns, busy_ns }
     ThreadActivity { tid, name: NAME_CHARACTERS, state, running_ns, runnable_ns, is_agent }
@@ -180,4 +200,4 @@ fields! {
     }
 }
 
-plain!(TaskStates, ThreadsInState);
+plain!(TaskStates, ThreadsInState, WorkerTotals);

@@ -29,6 +29,7 @@ mod smallest;
 mod stopped;
 mod stripped;
 mod thread_locks;
+mod waits;
 
 use rgops_tests::built;
 use rgops_tests::running::{Answer, Running, rgops};

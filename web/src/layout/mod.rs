@@ -34,6 +34,7 @@ pub(crate) fn page(around: &Around<'_>, page: &Page) -> String {
                 a.skip href="#main" { "Skip to the view" }
                 header.bar {
                     p.brand { a href=(Query::reset(query).with_own("q", "").href(first())) { "rgops" } }
+                    @if let Some((address, name)) = &analyser.home { p.home { a href=(address) { "← " (name) } } }
                     (menus::views(around))
                     div.tools { (menus::menus(around, page)) (menus::search(around)) }
                 }

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::error::ServeError;
 
 /// Where it listens.
-pub(super) struct Address {
+pub struct Address {
     local: SocketAddr,
     /// The host that was asked for, if it is a name of ours and not an address.
     name: Option<String>,
@@ -18,7 +18,7 @@ impl Address {
     ///
     /// # Errors
     /// [`ServeError`].
-    pub(super) async fn listen(text: &str) -> Result<(TcpListener, Address), ServeError> {
+    pub async fn listen(text: &str) -> Result<(TcpListener, Address), ServeError> {
         let wrong = |why: &str| ServeError::Address { address: text.to_owned(), why: why.to_owned() };
         let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong("it has no port"))?;
         let port: u16 = match port {
@@ -45,7 +45,7 @@ impl Address {
     }
 
     /// The address with its port.
-    pub(super) fn local(&self) -> SocketAddr {
+    pub fn local(&self) -> SocketAddr {
         self.local
     }
 
@@ -55,12 +55,12 @@ impl Address {
     }
 
     /// Whether only programs of this machine can reach it.
-    pub(super) fn is_loopback(&self) -> bool {
+    pub fn is_loopback(&self) -> bool {
         self.ip().is_loopback()
     }
 
     /// What to write in an address behind `http://`.
-    pub(super) fn host(&self) -> String {
+    pub fn host(&self) -> String {
         match &self.name {
             Some(name) => format!("{name}:{}", self.local.port()),
             None if self.ip().is_unspecified() => match self.ip() {
@@ -73,7 +73,7 @@ impl Address {
 
     /// Whether a request with this `Host` was meant for us. A page of another site can lead its own name to our
     /// address; it cannot do that with an IP address or `localhost`. On loopback only loopback addresses are right.
-    pub(super) fn is_host(&self, host: &str) -> bool {
+    pub fn is_host(&self, host: &str) -> bool {
         let (name, port) = match host.rsplit_once(':') {
             Some((name, port)) if !port.ends_with(']') => (name, port),
             _ => (host, "80"),

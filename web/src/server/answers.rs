@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 
 use super::guard::guard;
 use super::headers::{body, html, redirect};
-use super::state::State as Shared;
+use super::state::{Gate, State as Shared};
 use super::work::{Made, Part};
 use crate::assets::Asset;
 use crate::configs::{Config, MOST_CONFIGS};
@@ -27,34 +27,49 @@ use crate::views::{VIEWS, View};
 const FORM_BYTES: usize = 16 << 10;
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// All addresses.
-pub(super) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+/// The last part of an address. Those before it are of whoever mounts the pages.
+#[derive(serde::Deserialize)]
+struct Last {
+    last: String,
+}
+
+/// All addresses of a server with a secret.
+pub(super) fn guarded(shared: Arc<Shared>, gate: Arc<Gate>) -> Router {
+    below("/{secret}/ui")
         .route("/{secret}", get(first))
         .route("/{secret}/", get(first))
         .route("/{secret}/ui", get(first))
-        .route("/{secret}/ui/", get(first))
-        .route("/{secret}/ui/{page}", get(view))
-        .route("/{secret}/ui/assets/{name}", get(asset))
-        .route("/{secret}/ui/download/{name}", get(download))
-        .route("/{secret}/ui/configs/{action}", post(configs))
         .fallback(nothing)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard))
+        .layer(axum::middleware::from_fn_with_state(gate, guard))
         .with_state(shared)
+}
+
+/// All addresses of a profile, relative to where they are mounted.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    below("").fallback(nothing).with_state(shared)
+}
+
+fn below(base: &str) -> Router<Arc<Shared>> {
+    Router::new()
+        .route(&format!("{base}/"), get(first))
+        .route(&format!("{base}/{{last}}"), get(view))
+        .route(&format!("{base}/assets/{{last}}"), get(asset))
+        .route(&format!("{base}/download/{{last}}"), get(download))
+        .route(&format!("{base}/configs/{{last}}"), post(configs))
 }
 
 /// Leads to the first view.
 async fn first(State(shared): State<Arc<Shared>>, RawQuery(raw): RawQuery) -> Response {
     let route = VIEWS.first().map_or("", |view| view.route);
     let raw = raw.map_or_else(String::new, |raw| format!("?{raw}"));
-    redirect(&format!("/{}/ui/{route}{raw}", shared.secret.text()))
+    redirect(&format!("{}/{route}{raw}", shared.base))
 }
 
 async fn nothing() -> Response {
     html(StatusCode::NOT_FOUND, layout::refusal("There is no such page."))
 }
 
-async fn asset(Path((_, name)): Path<(String, String)>) -> Response {
+async fn asset(Path(Last { last: name }): Path<Last>) -> Response {
     match Asset::find(&name) {
         Some(asset) => body(StatusCode::OK, asset.kind, asset.text.into()),
         None => nothing().await,
@@ -64,7 +79,7 @@ async fn asset(Path((_, name)): Path<(String, String)>) -> Response {
 /// A view's page, or its data if `.json` is behind its route.
 async fn view(
     State(shared): State<Arc<Shared>>,
-    Path((_, file)): Path<(String, String)>,
+    Path(Last { last: file }): Path<Last>,
     RawQuery(raw): RawQuery,
 ) -> Response {
     let (route, part) = match file.strip_suffix(".json") {
@@ -113,7 +128,7 @@ async fn view(
 /// A file. It is of the first view, whose parameters do not change it.
 async fn download(
     State(shared): State<Arc<Shared>>,
-    Path((_, name)): Path<(String, String)>,
+    Path(Last { last: name }): Path<Last>,
     RawQuery(raw): RawQuery,
 ) -> Response {
     let (Some(view), Some(file)) = (VIEWS.first(), Download::find(&name)) else { return nothing().await };
@@ -160,7 +175,7 @@ fn problem(around: &Around<'_>, error: &PageError) -> Page {
 /// Saves or deletes a config, and leads back to where the form was.
 async fn configs(
     State(shared): State<Arc<Shared>>,
-    Path((_, action)): Path<(String, String)>,
+    Path(Last { last: action }): Path<Last>,
     request: Request,
 ) -> Response {
     let form = tokio::time::timeout(FORM_TIMEOUT, to_bytes(request.into_body(), FORM_BYTES)).await;
@@ -193,7 +208,7 @@ async fn configs(
         Ok(query.href(view))
     });
     match edited.await {
-        Ok(Ok(href)) => redirect(&format!("/{}/ui/{href}", shared.secret.text())),
+        Ok(Ok(href)) => redirect(&format!("{}/{href}", shared.base)),
         Ok(Err(why)) => html(StatusCode::BAD_REQUEST, layout::refusal(&why)),
         Err(_) => html(StatusCode::INTERNAL_SERVER_ERROR, layout::refusal("The configs cannot be kept.")),
     }

@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::headers::{self, redirect};
 use super::passes::Pass;
 use super::peer::Peer;
-use super::state::State as Shared;
+use super::state::Gate;
 use crate::layout;
 
 /// The most bytes of a request's path and headers; the query has a limit of its own.
@@ -21,12 +21,12 @@ const HEADERS: usize = 64;
 const NO_SECRET: &str = "The address lacks the secret part. Open the whole address that rgops printed.";
 
 /// Answers 403 to a request that did not come from the address that was printed or from one of our pages.
-pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     if is_too_large(&request) {
         let why = "The request is too large.";
         return refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, why);
     }
-    let checked = check(&shared, request.method(), request.uri(), request.headers());
+    let checked = check(&gate, request.method(), request.uri(), request.headers());
     let known = match checked {
         Ok(known) => known,
         Err(why) => return refusal(StatusCode::FORBIDDEN, why),
@@ -35,7 +35,7 @@ pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, n
         Known::Secret => None,
         Known::Ticket(ticket) => {
             let peer = request.extensions().get().copied();
-            let Some(view) = redeem(&shared, peer, &ticket).await else {
+            let Some(view) = redeem(&gate, peer, &ticket).await else {
                 return refusal(StatusCode::FORBIDDEN, NO_SECRET);
             };
             Some(view)
@@ -46,15 +46,15 @@ pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, n
     }
     headers::protect(match redeemed {
         None => next.run(request).await,
-        Some(view) => redirect(&format!("/{}/ui/{view}", shared.secret.text())),
+        Some(view) => redirect(&format!("/{}/ui/{view}", gate.secret.text())),
     })
 }
 
 /// The page that a ticket leads to. Whoever else asks for it, it remains good.
-async fn redeem(shared: &Shared, peer: Option<Peer>, ticket: &str) -> Option<String> {
+async fn redeem(gate: &Gate, peer: Option<Peer>, ticket: &str) -> Option<String> {
     let peer = peer?;
     let is_ours = tokio::task::spawn_blocking(move || peer.is_ours()).await.unwrap_or(false);
-    if is_ours { shared.tickets.take(ticket) } else { None }
+    if is_ours { gate.tickets.take(ticket) } else { None }
 }
 
 /// An answer that ends the connection.
@@ -78,12 +78,12 @@ enum Known {
     Ticket(String),
 }
 
-fn check(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Known, &'static str> {
-    let is_loopback = shared.address.is_loopback();
+fn check(gate: &Gate, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Known, &'static str> {
+    let is_loopback = gate.address.is_loopback();
     // HTTP/1.1 has exactly one; a request with an absolute address has it there, too, and must not disagree.
     let host = only(headers, header::HOST).ok_or("The request does not say which host it is for.")?;
     let is_same = uri.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(host));
-    if !is_same || !shared.address.is_host(host) {
+    if !is_same || !gate.address.is_host(host) {
         return Err(if is_loopback {
             "The request is for another host. Open the address that rgops printed."
         } else {
@@ -110,11 +110,11 @@ fn check(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap) -> Re
         _ => return Err(foreign),
     }
     let secret = uri.path().split('/').nth(1).unwrap_or_default();
-    if shared.secret.is(secret) {
+    if gate.secret.is(secret) {
         return Ok(Known::Secret);
     }
     let ticket = uri.path().trim_start_matches('/');
-    if method == Method::GET && shared.tickets.is_good(ticket) {
+    if method == Method::GET && gate.tickets.is_good(ticket) {
         return Ok(Known::Ticket(ticket.to_owned()));
     }
     Err(NO_SECRET)

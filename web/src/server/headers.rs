@@ -8,8 +8,8 @@ use axum::http::{Response, StatusCode};
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Adds the headers that protect what is in an answer.
-pub(super) fn protect(mut response: Response<Body>) -> Response<Body> {
+/// Adds the headers that protect what is in an answer: its policy of content, no framing, no caches, no referrer.
+pub fn protect(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     let all: [(HeaderName, &str); 8] = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

@@ -6,6 +6,7 @@ mod connections;
 mod error;
 mod guard;
 mod headers;
+mod mounted;
 mod passes;
 mod patience;
 mod peer;
@@ -25,13 +26,19 @@ use rgops_pprof::Settings;
 use crate::analyser::Analyser;
 use crate::query::Query;
 use crate::views::View;
-use address::Address;
-use secret::Secret;
-use state::State;
-use tickets::Tickets;
+pub use address::Address;
+pub use secret::Secret;
+use state::{Gate, State};
+pub use tickets::Tickets;
 use work::Work;
 
+pub use connections::{Plain, Wrap, accept_with};
 pub use error::ServeError;
+pub use headers::protect;
+pub use mounted::{Mounted, Mounts};
+pub use passes::{Crowd, Pass};
+pub use patience::Patient;
+pub use peer::Peer;
 
 /// Threads that answer requests; reports have threads of their own.
 const WORKERS: usize = 2;
@@ -45,6 +52,7 @@ pub struct Server {
     url: String,
     host: String,
     state: Arc<State>,
+    gate: Arc<Gate>,
     local_address: SocketAddr,
     runtime: Option<Runtime>,
 }
@@ -75,11 +83,13 @@ pub fn serve(analyser: Analyser, address: &str) -> Result<Server, ServeError> {
     let local_address = address.local();
     let host = address.host();
     let url = format!("http://{host}/{}/ui/", secret.text());
-    let (tickets, work) = (Tickets::default(), Work::new());
-    let state = Arc::new(State { analyser: Arc::new(analyser), address, secret, token, tickets, work });
+    let base = format!("/{}/ui", secret.text());
+    let gate = Arc::new(Gate { address, secret, tickets: Tickets::default() });
+    let state = Arc::new(State { analyser: Arc::new(analyser), base, token, work: Work::new() });
     let is_loopback = local_address.ip().to_canonical().is_loopback();
-    runtime.spawn(connections::accept(listener, answers::router(Arc::clone(&state)), is_loopback));
-    Ok(Server { url, host, state, local_address, runtime: Some(runtime) })
+    let router = answers::guarded(Arc::clone(&state), Arc::clone(&gate));
+    runtime.spawn(connections::accept(listener, router, is_loopback));
+    Ok(Server { url, host, state, gate, local_address, runtime: Some(runtime) })
 }
 
 impl Server {
@@ -97,7 +107,7 @@ impl Server {
 
     /// The same for another page: what [`Server::view`] returns.
     pub fn ticket_url_to(&self, view: &str) -> String {
-        match self.state.tickets.issue(view) {
+        match self.gate.tickets.issue(view) {
             Some(ticket) => format!("http://{}/{ticket}", self.host),
             None => format!("{}{view}", self.url),
         }

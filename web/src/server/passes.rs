@@ -11,12 +11,23 @@ use tokio::time::{Instant, sleep_until};
 
 /// The most connections that have not shown the secret for longer than [`TURN`]; one more ends the oldest.
 const STRANGERS: usize = 64;
-/// The most that have not shown it at all; others wait until the oldest had its turn.
-const NEW: usize = 512;
 /// The time in which a connection is not ended for others: to be read, and to show the secret.
 const TURN: Duration = Duration::from_millis(50);
-/// The most connections that have; requests of others wait. A browser opens six.
-const KNOWN: usize = 64;
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Crowd {
+    /// The most that have not shown the secret; others wait until the oldest had its turn.
+    pub new: usize,
+    /// The most that have; requests of others wait. A browser opens six.
+    pub known: usize,
+}
+
+impl Default for Crowd {
+    fn default() -> Crowd {
+        Crowd { new: 512, known: 64 }
+    }
+}
 
 /// All connections.
 pub(super) struct Passes {
@@ -24,6 +35,7 @@ pub(super) struct Passes {
     strangers: Mutex<VecDeque<Stranger>>,
     next: Mutex<u64>,
     known: Arc<Semaphore>,
+    new: usize,
 }
 
 struct Stranger {
@@ -32,15 +44,9 @@ struct Stranger {
     task: AbortHandle,
 }
 
-impl Default for Passes {
-    fn default() -> Passes {
-        Passes { strangers: Mutex::default(), next: Mutex::default(), known: Arc::new(Semaphore::new(KNOWN)) }
-    }
-}
-
 /// What one connection has shown. It is a stranger until [`Pass::show`].
 #[derive(Clone)]
-pub(super) struct Pass(Arc<Shown>);
+pub struct Pass(Arc<Shown>);
 
 struct Shown {
     number: u64,
@@ -50,11 +56,17 @@ struct Shown {
 }
 
 impl Passes {
+    /// No connections yet.
+    pub(super) fn new(crowd: Crowd) -> Passes {
+        let known = Arc::new(Semaphore::new(crowd.known));
+        Passes { strangers: Mutex::default(), next: Mutex::default(), known, new: crowd.new }
+    }
+
     /// Waits until there is room for one more.
     pub(super) async fn room(&self) {
         let oldest = {
             let strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-            strangers.front().filter(|_| strangers.len() >= NEW).map(|oldest| oldest.since)
+            strangers.front().filter(|_| strangers.len() >= self.new).map(|oldest| oldest.since)
         };
         if let Some(since) = oldest {
             sleep_until(since + TURN).await;
@@ -103,7 +115,7 @@ impl Passes {
 
 impl Pass {
     /// The connection has shown the secret. It is a stranger until one of the places for others is free.
-    pub(super) async fn show(&self) {
+    pub async fn show(&self) {
         if self.is_known() {
             return;
         }
@@ -114,7 +126,7 @@ impl Pass {
     }
 
     /// Whether it has.
-    pub(super) fn is_known(&self) -> bool {
+    pub fn is_known(&self) -> bool {
         self.0.is_known.load(Ordering::Relaxed)
     }
 }
@@ -133,7 +145,8 @@ mod tests {
     fn every_connection_has_a_turn() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         runtime.expect("it has no needs").block_on(async {
-            let passes = Arc::new(Passes::default());
+            let crowd = Crowd::default();
+            let passes = Arc::new(Passes::new(crowd));
             let count = || passes.strangers.lock().unwrap_or_else(PoisonError::into_inner).len();
             let began = Instant::now();
             let admit = |now| {
@@ -151,8 +164,8 @@ mod tests {
             assert_eq!(count(), 200);
             passes.trim(began + TURN);
             assert_eq!(count(), STRANGERS);
-            (0..NEW).for_each(|_| admit(began + TURN));
-            assert_eq!(count(), NEW, "the old made room");
+            (0..crowd.new).for_each(|_| admit(began + TURN));
+            assert_eq!(count(), crowd.new, "the old made room");
             passes.room().await;
             assert_eq!(count(), STRANGERS, "one more waited for the turn of the oldest");
         });

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::passes::Pass;
 
 /// A stream with deadlines.
-pub(super) struct Patient {
+pub struct Patient {
     stream: TcpStream,
     pass: Pass,
     first: Pin<Box<Sleep>>,
@@ -113,7 +113,7 @@ mod tests {
 
     use tokio::net::TcpListener;
 
-    use super::super::passes::Passes;
+    use super::super::passes::{Crowd, Passes};
     use super::*;
 
     /// A stream whose client does nothing, what the client holds, and its pass.
@@ -122,7 +122,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let mut held = None;
-        Arc::new(Passes::default()).admit(Instant::now(), |pass| {
+        Arc::new(Passes::new(Crowd::default())).admit(Instant::now(), |pass| {
             held = Some(pass);
             tokio::spawn(async {}).abort_handle()
         });

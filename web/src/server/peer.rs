@@ -5,23 +5,23 @@ use std::net::SocketAddr;
 
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer {
+pub struct Peer {
     /// The address of who asks.
-    pub(super) remote: SocketAddr,
+    pub remote: SocketAddr,
     /// Ours.
-    pub(super) local: SocketAddr,
+    pub local: SocketAddr,
 }
 
 impl Peer {
     /// Whether who asks is our user, root, or the user who became us with `sudo`. It reads files of the system.
     #[cfg(target_os = "linux")]
-    pub(super) fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         linux::is_ours(self)
     }
 
     /// On this system nobody says who asks.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         let Peer { remote, local } = self;
         remote != local
     }

@@ -1,26 +1,27 @@
 //! Random texts that only who was told knows.
 
 /// 160 random bits in hexadecimal digits.
-pub(super) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
     /// A new one.
     ///
     /// # Errors
     /// If the system has no random numbers.
-    pub(super) fn random() -> Result<Secret, getrandom::Error> {
+    pub fn random() -> Result<Secret, getrandom::Error> {
         let mut bytes = [0; 20];
         getrandom::fill(&mut bytes)?;
         Ok(Secret(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// Its digits.
-    pub(super) fn text(&self) -> &str {
+    #[must_use]
+    pub fn text(&self) -> &str {
         &self.0
     }
 
     /// Whether `text` is this secret. How long it takes does not tell how much of it is right.
-    pub(super) fn is(&self, text: &str) -> bool {
+    pub fn is(&self, text: &str) -> bool {
         let differences =
             self.0.bytes().zip(text.bytes()).fold(0, |found, (one, other)| found | (one ^ other));
         self.0.len() == text.len() && std::hint::black_box(differences) == 0

@@ -13,11 +13,11 @@ const MOST: usize = 16;
 
 /// Tickets that were not used yet, with the page that each leads to.
 #[derive(Default)]
-pub(super) struct Tickets(Mutex<Vec<(Secret, Instant, String)>>);
+pub struct Tickets(Mutex<Vec<(Secret, Instant, String)>>);
 
 impl Tickets {
     /// A new one to `view`; `None` if the system has no random numbers.
-    pub(super) fn issue(&self, view: &str) -> Option<String> {
+    pub fn issue(&self, view: &str) -> Option<String> {
         let ticket = Secret::random().ok()?;
         let text = ticket.text().to_owned();
         let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -30,13 +30,13 @@ impl Tickets {
     }
 
     /// Whether the ticket `text` is good. It remains so.
-    pub(super) fn is_good(&self, text: &str) -> bool {
+    pub fn is_good(&self, text: &str) -> bool {
         let tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tickets.iter().any(|(ticket, issued, _)| ticket.is(text) && issued.elapsed() < GOOD)
     }
 
     /// The page that the ticket `text` leads to, if it is good. It is not good again.
-    pub(super) fn take(&self, text: &str) -> Option<String> {
+    pub fn take(&self, text: &str) -> Option<String> {
         let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = tickets.iter().position(|(ticket, issued, _)| ticket.is(text) && issued.elapsed() < GOOD)?;
         Some(tickets.remove(at).2)

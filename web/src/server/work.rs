@@ -53,12 +53,18 @@ pub(super) struct Work {
     jobs: Mutex<HashMap<Key, Weak<Job>>>,
     kept: Arc<Mutex<Kept>>,
     permits: Arc<Semaphore>,
+    kept_bytes: usize,
 }
 
 impl Work {
     /// No work.
     pub(super) fn new() -> Work {
-        Work { jobs: Mutex::default(), kept: Arc::default(), permits: Arc::new(Semaphore::new(REPORTS)) }
+        Work::among(Arc::new(Semaphore::new(REPORTS)), KEPT_BYTES)
+    }
+
+    /// No work, of reports that need one of `permits`, and of which `kept_bytes` are kept.
+    pub(super) fn among(permits: Arc<Semaphore>, kept_bytes: usize) -> Work {
+        Work { jobs: Mutex::default(), kept: Arc::default(), permits, kept_bytes }
     }
 
     /// What `maker` makes of `query`, whose address is `href`. Dropping the future ends the work if nobody else waits.
@@ -96,6 +102,7 @@ impl Work {
         let job = Arc::new(Job(watch::Sender::new(None)));
         let waited_for = Arc::downgrade(&job);
         jobs.insert(key.clone(), Weak::clone(&waited_for));
+        let kept_bytes = self.kept_bytes;
         let (permits, kept, analyser) =
             (Arc::clone(&self.permits), Arc::clone(&self.kept), Arc::clone(analyser));
         tokio::spawn(async move {
@@ -114,7 +121,8 @@ impl Work {
             });
             let outcome = outcome.map(Arc::new);
             if let Ok(made) = &outcome {
-                keep(&mut kept.lock().unwrap_or_else(PoisonError::into_inner), key, Arc::clone(made));
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                keep(&mut kept, kept_bytes, key, Arc::clone(made));
             }
             if let Some(job) = waited_for.upgrade() {
                 job.0.send_replace(Some(outcome));
@@ -143,16 +151,16 @@ fn run(
     }
 }
 
-/// Keeps an answer, and drops the oldest for it. One that does not fit drops nothing: it is not kept.
-fn keep(kept: &mut Kept, key: Key, made: Arc<Made>) {
-    if made.len() > KEPT_BYTES {
+/// Keeps an answer among `most` bytes, and drops the oldest for it. One that does not fit drops nothing: it is not kept.
+fn keep(kept: &mut Kept, most: usize, key: Key, made: Arc<Made>) {
+    if made.len() > most {
         return;
     }
     kept.push_front((key, made));
     let mut bytes = 0usize;
     let fits = |(_, made): &(Key, Arc<Made>)| {
         bytes = bytes.saturating_add(made.len());
-        bytes <= KEPT_BYTES
+        bytes <= most
     };
     let fitting = kept.iter().take(KEPT).take_while({
         let mut fits = fits;
@@ -181,7 +189,7 @@ mod tests {
         let mut kept = Kept::new();
         let mut add = |name: &str, bytes: usize| {
             let made = Arc::new(Made::File(vec![0; bytes].into()));
-            keep(&mut kept, ("top", Part::Data, name.to_owned()), made);
+            keep(&mut kept, KEPT_BYTES, ("top", Part::Data, name.to_owned()), made);
             kept.iter().map(|((_, _, name), _)| name.clone()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(add("a", 1), "a");

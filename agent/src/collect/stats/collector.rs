@@ -12,7 +12,7 @@ use rgops_capture::procfs::process::{self, DESCRIPTORS, LIMITS, STAT, Stat, UPTI
 use rgops_capture::procfs::threads::{self, Schedstat, Switches};
 use rgops_capture::procfs::{cpus, known, missing, unexpected};
 use rgops_protocol::reply::stats::{
-    AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, ThreadsInState,
+    AgentStats, RuntimeStats, RuntimeTotals, StatsReply, TaskStates, ThreadActivity, ThreadsInState,
 };
 use rgops_protocol::reply::{End, Known, Note, NoteKind};
 #[cfg(native_engine)]
@@ -56,7 +56,7 @@ async fn reply(
     let census = census(&before).await;
     let window = followed.window;
     // Listing tasks may be slow, so it comes last: the window has ended and everything in it was read.
-    let runtimes = followed.runtimes(context).await;
+    let (runtimes, totals) = followed.runtimes(context).await;
 
     let stat = Stat::read(STAT);
     let of_stat = |pick: fn(&Stat) -> u64| match &stat {
@@ -88,6 +88,7 @@ async fn reply(
         runtimes,
         thread_activity: census.activity,
         agent: agent(context, sink),
+        totals: sink.tail(totals),
     };
     (reply, End { notes: census.notes })
 }
@@ -131,20 +132,23 @@ impl Followed {
         Followed { runtimes, window: last - began }
     }
 
-    async fn runtimes(self, context: &Context) -> Vec<RuntimeStats> {
+    async fn runtimes(self, context: &Context) -> (Vec<RuntimeStats>, Vec<RuntimeTotals>) {
         let mut runtimes = Vec::with_capacity(self.runtimes.len());
+        let mut totals = Vec::with_capacity(self.runtimes.len());
         for (runtime, meter) in self.runtimes {
+            let is_shut_down = meter.is_shut_down();
+            totals.push(if is_shut_down { RuntimeTotals::default() } else { meter.totals() });
             runtimes.push(RuntimeStats {
                 // Before the agent's own tasks are spawned on it.
                 alive_tasks: runtime.alive_tasks(),
                 global_queue: runtime.global_queue(),
                 tasks: tasks(&runtime, context).await,
                 flavor: flavor(&runtime.handle.runtime_flavor()),
-                workers: if meter.is_shut_down() { Vec::new() } else { meter.workers() },
+                workers: if is_shut_down { Vec::new() } else { meter.workers() },
                 name: runtime.name,
             });
         }
-        runtimes
+        (runtimes, totals)
     }
 }
 
@@ -363,6 +367,9 @@ mod tests {
         assert!(stats.descriptors.value().unwrap() > &2);
         assert_eq!(stats.runtimes[0].flavor, "current_thread");
         assert_eq!(stats.runtimes[0].workers.len(), 1);
+        let totals = stats.totals.value().unwrap();
+        assert!(totals[0].workers[0].parks >= stats.runtimes[0].workers[0].parks);
+        assert_eq!((totals.len(), totals[0].workers.len()), (1, 1));
     }
 
     #[tokio::test]

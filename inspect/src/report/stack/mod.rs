@@ -28,6 +28,7 @@ pub(super) use likeness::Likenesses;
 pub(crate) use nameless::{Runtimes, are_nameless, tell_apart};
 pub use poll::{Poll, poll};
 pub use report::StackReport;
+pub(crate) use report::lock_threads;
 pub use role::Role;
 pub use thread::{Activity, Moved, Polled, Thread};
 pub use view::View;

@@ -51,8 +51,7 @@ impl StackReport {
 
     /// The threads of the program, for a search for the holders of locks.
     pub(crate) fn lock_threads(&self) -> Vec<LockThread<'_>> {
-        let threads = self.threads.iter().filter(|thread| thread.role != Role::Agent);
-        threads.map(|thread| lock_thread(thread, self.parked_at.get(&thread.tid).copied())).collect()
+        lock_threads(&self.threads, &self.parked_at)
     }
 
     /// Names all frames in the parts of an answer. For `local_pid` and `symbol_directories` see
@@ -123,6 +122,13 @@ impl StackReport {
             budget,
         }
     }
+}
+
+/// Threads of the program, for a search for the holders of locks. `parked_at` has the locks of parking_lot that they wait
+/// for, as far as they are known.
+pub(crate) fn lock_threads<'t>(threads: &'t [Thread], parked_at: &HashMap<u32, u64>) -> Vec<LockThread<'t>> {
+    let threads = threads.iter().filter(|thread| thread.role != Role::Agent);
+    threads.map(|thread| lock_thread(thread, parked_at.get(&thread.tid).copied())).collect()
 }
 
 /// A thread as the search for the holders of locks needs it.

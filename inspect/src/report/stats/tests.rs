@@ -104,6 +104,7 @@ fn reply() -> StatsReply {
             sent_bytes: 1000,
             denied: Tail::for_reader(2, 2),
         },
+        totals: Tail::absent(),
     }
 }
 

@@ -24,6 +24,7 @@ mod thread;
 mod tree;
 mod unlisted;
 mod view;
+mod waiting;
 mod words;
 
 pub use filter::{Filter, WaitingOn};

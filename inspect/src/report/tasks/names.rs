@@ -160,7 +160,7 @@ impl TasksReport {
     }
 
     /// The name of a task: that of its future, otherwise of the function that its thread polls.
-    pub(super) fn task_name(&self, task: &Task, verbose: bool) -> Option<String> {
+    pub(crate) fn task_name(&self, task: &Task, verbose: bool) -> Option<String> {
         match &task.future {
             Some(name) => Some(type_name(name, verbose)),
             None => {

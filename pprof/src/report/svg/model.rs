@@ -93,6 +93,8 @@ impl Edge {
 pub struct Picture {
     /// What it shows: the title of the file.
     pub title: String,
+    /// What it shows, for screen readers.
+    pub about: String,
     /// Lines of the legend.
     pub legend: Vec<String>,
     /// The boxes, the most important first.
@@ -124,6 +126,7 @@ impl Picture {
         };
         let links: Vec<Link> = edges.iter().map(link).collect();
         let layout = place(&sizes, &links, stop)?;
-        Ok(Picture { title: title.to_owned(), legend, nodes, edges, layout })
+        let about = format!("Call graph: {} functions, {} calls", nodes.len(), edges.len());
+        Ok(Picture { title: title.to_owned(), about, legend, nodes, edges, layout })
     }
 }

@@ -35,7 +35,7 @@ impl Picture {
         let legend = if of == Use::File { self.legend_size() } else { (0.0, 0.0) };
         let width = self.layout.size.width.max(legend.0 + 16.0);
         let height = self.layout.size.height + legend.1;
-        let about = format!("Call graph: {} functions, {} calls", self.nodes.len(), self.edges.len());
+        let about = escaped(&self.about);
         match of {
             Use::File => {
                 writeln!(to, r#"<?xml version="1.0" encoding="UTF-8" standalone="no"?>"#)?;

@@ -7,7 +7,8 @@ use rgops_protocol::reply::pprof_heap::{
 use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment, SchedtraceRuntime, WorkerMoment};
 use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
 use rgops_protocol::reply::stats::{
-    AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, ThreadsInState, WorkerStats,
+    AgentStats, RuntimeStats, RuntimeTotals, StatsReply, TaskStates, ThreadActivity, ThreadsInState,
+    WorkerStats, WorkerTotals,
 };
 use rgops_protocol::reply::tasks::{CellBytes, RuntimeKind, TaskCell, TaskList, TaskRuntime};
 use rgops_protocol::reply::trace::{RuntimePoint, ThreadPoint, TracePart, TraceStart};
@@ -226,6 +227,7 @@ pub(super) fn moment(text: Text<'_>, number: u64, workers: usize) -> SchedtraceM
 pub(super) fn stats(text: Text<'_>, number: u64, small: u32) -> StatsReply {
     let worker =
         WorkerStats { parked: false, parks: 0, tokio_busy_ns: number, busy_ns: Known::Value(number) };
+    let totals = WorkerTotals { parks: number, busy_ns: number };
     let activity = ThreadActivity {
         tid: small,
         name: text(),
@@ -279,6 +281,7 @@ pub(super) fn stats(text: Text<'_>, number: u64, small: u32) -> StatsReply {
             sent_bytes: number,
             denied: Tail::for_reader(2, number),
         },
+        totals: Tail::for_reader(2, vec![RuntimeTotals { workers: vec![totals; 3] }]),
     }
 }
 

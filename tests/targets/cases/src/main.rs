@@ -20,6 +20,7 @@ mod pool;
 mod pools;
 mod since_when;
 mod thread_locks;
+mod waits;
 mod zombie;
 
 use std::process::exit;
@@ -48,6 +49,7 @@ const CASES: &[Case] = &[
     ("pools", pools::run),
     ("since-when", since_when::run),
     ("thread-locks", thread_locks::run),
+    ("waits", waits::run),
     ("zombie", zombie::run),
 ];
 
