@@ -14,8 +14,8 @@ use crate::terminal;
 /// Arguments of `rgops serve`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-All programs of this user that have an agent, as root those of everybody and in containers. Nothing is
-asked of a program until somebody asks for it.
+All programs of this user that have an agent; as root, those of everybody and in containers.
+Nothing is asked of a program until somebody asks for it.
 
   /                         the programs, in a browser
   /p/PROGRAM/debug/pprof/   one program as Go's net/http/pprof; PROGRAM is a pid or a unique name
@@ -26,12 +26,14 @@ Who asks needs the token: as the password of any user, as a Bearer token, or at 
 $RGOPS_TOKEN or --token-file; otherwise one is made and shown on the terminal.
 
 Examples:
-  rgops serve                                     on 127.0.0.1:6160, with a new token
+  rgops serve                                     on 127.0.0.1:6160; on a terminal with a new token
   rgops serve :0                                  on a free port
   (umask 077; head -c 32 /dev/urandom | base64 > token)
   rgops serve 0.0.0.0:6160 --token-file token     for other machines: put TLS before it
-  go tool pprof http://any:TOKEN@127.0.0.1:6160/p/shop/debug/pprof/profile?seconds=5
-  curl -u any:TOKEN http://127.0.0.1:6160/p/shop/debug/pprof/goroutine?debug=2")]
+  go tool pprof 'http://any:TOKEN@127.0.0.1:6160/p/shop/debug/pprof/profile?seconds=5'
+  curl -u any:TOKEN 'http://127.0.0.1:6160/p/shop/debug/pprof/goroutine?debug=2'
+
+In an address, write a / of the token as %2F.")]
 pub struct Serve {
     /// Where to listen: HOST:PORT, or :PORT on this machine only; port 0 is a free one
     #[arg(value_name = "ADDR", default_value = DEFAULT_ADDRESS)]

@@ -18,7 +18,7 @@ const MAX_PROGRAMS: usize = 100;
 pub(super) fn text(setup: &Setup) -> String {
     let what = [
         "OpenTelemetry Collector (contrib): profiles of the Rust programs that run now.",
-        "Profiles are a feature in development there; versions since 0.151 have this receiver. It finds no",
+        "Profiles are a feature in development there; versions since 0.153 read this form. It finds no",
         "programs by itself: make this again when others run. A program whose name another one has, too, is",
         "named by its pid, and is another one after a restart.",
     ];

@@ -20,7 +20,7 @@ use super::weight::sent;
 
 /// The time for the form of the login page to arrive.
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most bytes of a request's path, query and headers.
+/// The most bytes of a request's headers.
 const REQUEST_BYTES: usize = 32 << 10;
 
 /// Answers a request that may ask; the others have the login page, 401 or 403.

@@ -34,7 +34,7 @@ impl ServeOptions {
         self
     }
 
-    /// What who asks has to know.
+    /// The token that a client has to send.
     #[must_use]
     pub fn token(mut self, token: Option<Token>) -> ServeOptions {
         self.token = token;

@@ -52,8 +52,17 @@ fn one_job_runs_at_a_time_and_can_be_cancelled_or_kept_early_without_scripts() {
     let shows = |part: &str| {
         rgops_tests::waiting::until(part, || browser.url().contains(part).then_some(()));
     };
-    browser.open(&server.of(&stuck, ""));
-    browser.click(".card:has([value=trace]) button");
+    // 500 seconds: nothing ends by itself.
+    let start_trace = || {
+        browser.open(&server.of(&stuck, ""));
+        browser.keys("#seconds-trace", "00");
+        browser.click(".card:has([value=trace]) button");
+    };
+    let end_by = |button: &str| {
+        browser.click(button);
+        rgops_tests::waiting::until(button, || browser.texts(button).is_empty().then_some(()));
+    };
+    start_trace();
     shows("/results/1/");
     browser.open(&server.of(&stuck, ""));
     browser.click(".card:has([value=cpu]) button");
@@ -61,15 +70,14 @@ fn one_job_runs_at_a_time_and_can_be_cancelled_or_kept_early_without_scripts() {
     assert_eq!(browser.texts("h1"), ["It was not started"]);
     browser.click(".problem a");
     shows("/results/1/");
-    browser.click("button[value=cancel]");
+    end_by("button[value=cancel]");
     rgops_tests::waiting::until("it is cancelled", || {
         browser.open(&server.of(&stuck, "results/1/"));
         browser.texts(".empty").first().is_some_and(|text| text.contains("cancelled")).then_some(())
     });
-    browser.open(&server.of(&stuck, ""));
-    browser.click(".card:has([value=trace]) button");
+    start_trace();
     shows("/results/2/");
-    browser.click("button[value=keep]");
+    end_by("button[value=keep]");
     rgops_tests::waiting::until("the trace", || {
         browser.open(&server.of(&stuck, "results/2/"));
         browser.texts("a.button").first().is_some_and(|text| text.starts_with("Save the trace")).then_some(())

@@ -152,12 +152,6 @@ fn the_time_that_threads_and_tasks_waited_is_what_the_program_measured() {
     assert!((0..mutex.sample.len()).all(is_waits), "{:?}", mutex.string_table);
 }
 
-fn function(profile: &Profile, location: u64) -> &str {
-    let location = profile.location.iter().find(|one| one.id == location).unwrap();
-    let id = location.line.last().unwrap().function_id;
-    profile.text(profile.function.iter().find(|function| function.id == id).unwrap().name)
-}
-
 #[test]
 fn go_reads_each_profile() {
     let target = start();

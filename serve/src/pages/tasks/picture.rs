@@ -39,7 +39,7 @@ pub(super) fn picture(tasks: &Tasks) -> Option<Markup> {
             (PreEscaped(picture.svg(Use::Page)))
         }
         p.summary {
-            "Arrows: a task waits for a resource, and a resource is held by a task (dashed). "
+            "Dashed boxes are resources. An arrow leads from a task to what it waits for, and from there to the task that holds it. "
             @if left_out > 0 { (left_out) " resources are left out. " }
             @if cut > 0 { (cut) " more waiters or holders are left out. " }
         }
