@@ -41,6 +41,8 @@ pub(super) struct Source {
     ranges: Option<Option<CodeRanges>>,
     /// What earlier commands found; `None` without a cache.
     remembered: Option<Remembered>,
+    /// Whether names or lines were lost: what is found from then on is worse than what the file has.
+    is_worse: bool,
     code: Code,
 }
 
@@ -125,6 +127,7 @@ impl Source {
             tables: None,
             ranges: None,
             remembered: None,
+            is_worse: false,
             code,
         }
     }
@@ -150,6 +153,7 @@ impl Source {
             tables: None,
             ranges: None,
             remembered: None,
+            is_worse: false,
             code: Code::Missing,
         };
         let sections = Sections::read(bytes, &debug::WANTED, work.budget()).map_err(Fault::from);
@@ -195,8 +199,10 @@ impl Source {
             None => {
                 let before = self.symbols.clone();
                 let frames = self.read_frames(&bare, svma, lookup);
-                // Names that damage or a limit made worse are read again.
-                if let Some(remembered) = self.remembered.as_mut().filter(|_| self.symbols == before) {
+                // Names that damage or a limit made worse are read again. A limit is said once and holds for all later
+                // addresses; some readers do without what it denies them, and say nothing.
+                self.is_worse |= self.symbols != before || self.work.budget().check_time().is_err();
+                if let Some(remembered) = self.remembered.as_mut().filter(|_| !self.is_worse) {
                     remembered.keep(lookup, &frames);
                 }
                 frames

@@ -71,3 +71,22 @@ fn another_file_with_the_same_build_id_has_its_own_names() {
     assert_ne!(bare, right);
     assert_eq!(files(&cache).len(), 2);
 }
+
+#[test]
+fn what_a_limit_made_worse_is_not_remembered() {
+    let program = Program::build("limited", &["-Cdebuginfo=1"]);
+    let (cache, other) = (program.directory.join("cache"), program.directory.join("other"));
+    let park = program.svma_of("4deep4park");
+    let (budget, modules) = (budget::standard(), [program.module()]);
+    let directory = Some(Directory::new(cache.clone()));
+    let mut symbolizer = Symbolizer::with_cache(&modules, None, &[], &budget, directory);
+    // The file is open when the time ends.
+    symbolizer.frames(0x10_0000 + 3, true);
+    budget.end_by(std::time::Instant::now());
+    for svma in [park + 1, park + 9] {
+        symbolizer.frames(0x10_0000 + svma, true);
+    }
+    drop(symbolizer);
+    let svmas = [park + 1, park + 9];
+    assert_eq!(look(&program, &cache, &svmas), look(&program, &other, &svmas));
+}

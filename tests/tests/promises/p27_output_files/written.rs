@@ -83,6 +83,13 @@ fn a_file_size_limit_loses_the_file_but_not_the_answer() {
     }
 }
 
+/// Whether no thread of a process runs any more: kill(2) returns before SIGSTOP has stopped them.
+fn are_stopped(pid: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
+    stats.into_iter().all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
+}
+
 #[test]
 fn a_signal_during_the_capture_leaves_no_partial_file() {
     let scene = Scene::new();
@@ -96,6 +103,7 @@ fn a_signal_during_the_capture_leaves_no_partial_file() {
                 assert_eq!(scene.names(), ["old"]);
                 // Stopped, so that the first Ctrl-C, which requests an early end, is not answered.
                 send(scene.target.pid(), libc::SIGSTOP);
+                until("all its threads are stopped", || are_stopped(scene.target.pid()).then_some(()));
                 until("it ended", || {
                     running.signal(signal);
                     running.has_ended().then_some(())
